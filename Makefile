@@ -1,0 +1,61 @@
+# Sluice. `make help` lists the targets; `make demo` shows it, `make test` proves it.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+include e2e/cluster.mk
+include e2e/stories.mk
+include e2e/bench.mk
+include e2e/demo.mk
+
+TOOLS := target/tools/bin
+export HELM ?= $(CURDIR)/$(TOOLS)/helm
+export SLUICE_TOOLS ?= $(CURDIR)/$(TOOLS)
+
+.PHONY: help demo test check fmt lint unit sim charts deny generate generated api e2e stories bench readme
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+test: check api sim-long install ## Everything: check, the tests against a real API server, 10,000 simulated worlds, one story a course of events
+	$(MAKE) --no-print-directory stories readme
+
+check: fmt lint unit generated ## Format, lints, unit tests, rooms, 1,000 simulated worlds, generated files
+	$(MAKE) --no-print-directory charts deny
+
+fmt:
+	cargo fmt --check
+
+lint:
+	cargo clippy --locked --all-targets -- -D warnings
+
+unit:
+	cargo test --locked --lib --bins --test check --test cli --test sim
+
+.PHONY: sim-long
+sim-long: ## 10,000 simulated worlds
+	SIM_SEEDS=10000 cargo test --locked --test sim
+
+charts: $(HELM)
+	@e2e/packages.sh
+	charts/check.sh
+	docs/argocd/check.sh
+
+$(HELM):
+	e2e/packages.sh
+	e2e/tools.sh helm
+
+deny:
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources are not checked (cargo install cargo-deny --locked)"; fi
+
+generate: ## Writes crds/ and the chart's copies from the kinds
+	cargo run --locked --quiet --bin crdgen crds charts/sluice/crds-generated
+
+generated: ## Fails when generated files are not fresh
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	cargo run --locked --quiet --bin crdgen "$$fresh" && \
+	for copy in crds charts/sluice/crds-generated; do diff -ru "$$copy" "$$fresh" || { echo "$$copy is not fresh: run make generate"; exit 1; }; done
+
+api: tools ## The tests against a real API server
+	cargo test --locked --test api -- --test-threads=14

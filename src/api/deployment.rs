@@ -1,0 +1,129 @@
+//! `Deployment`: one run of one revision through a group's lifecycle events; an object with an id of its own.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AutoRollback, DeploymentStatus, LocalRef, Phase, Revision};
+
+/// What to deploy, where, and what was asked of it since.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "sluice.dev",
+    version = "v1alpha1",
+    kind = "Deployment",
+    plural = "deployments",
+    namespaced,
+    status = "DeploymentStatus",
+    derive = "PartialEq",
+    shortname = "sdep",
+    category = "sluice",
+    doc = "Deployment is one run of one revision through a group's lifecycle events.",
+    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.phase) || !(oldSelf.status.phase in ['Succeeded', 'Failed', 'Stopped']) || self.spec == oldSelf.spec").message("the Deployment has already completed: stop, continue and hookResults come too late; create another Deployment"),
+    printcolumn(name = "Group", type_ = "string", json_path = ".spec.deploymentGroupRef.name"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Creator", type_ = "string", json_path = ".status.creator"),
+    printcolumn(name = "Traffic", type_ = "string", json_path = ".status.traffic.summary"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("self.deploymentGroupRef == oldSelf.deploymentGroupRef").message("spec.deploymentGroupRef is immutable: create another Deployment"),
+    validation = Rule::new("self.revision == oldSelf.revision").message("spec.revision is immutable: create another Deployment"),
+    validation = Rule::new("has(self.description) == has(oldSelf.description) && (!has(self.description) || self.description == oldSelf.description)").message("spec.description is immutable: create another Deployment"),
+    validation = Rule::new("has(self.deploymentConfigName) == has(oldSelf.deploymentConfigName) && (!has(self.deploymentConfigName) || self.deploymentConfigName == oldSelf.deploymentConfigName)").message("spec.deploymentConfigName is immutable: create another Deployment"),
+    validation = Rule::new("has(self.autoRollback) == has(oldSelf.autoRollback) && (!has(self.autoRollback) || self.autoRollback == oldSelf.autoRollback)").message("spec.autoRollback is immutable: create another Deployment, or say spec.stop.autoRollback when stopping"),
+    validation = Rule::new("!has(oldSelf.stop) || (has(self.stop) && self.stop == oldSelf.stop)").message("spec.stop cannot be taken back or changed: create another Deployment"),
+    validation = Rule::new("!has(oldSelf.hookResults) || (has(self.hookResults) && oldSelf.hookResults.all(o, self.hookResults.exists(n, n == o)))").message("spec.hookResults: an answer that was given cannot be changed or removed")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentSpec {
+    /// The group to deploy to.
+    pub deployment_group_ref: LocalRef,
+    /// What to deploy.
+    pub revision: Revision,
+    /// What this run is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub description: Option<String>,
+    /// Overrides the group's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub deployment_config_name: Option<String>,
+    /// Overrides the group's rollback settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_rollback: Option<AutoRollback>,
+    /// Its presence asks for the stop; it cannot be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopRequest>,
+    /// Ends the named waits early.
+    #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub continue_: Option<Continue>,
+    /// Later answers of HTTP hooks, by execution id; use server-side apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["executionId".into()]))]
+    pub hook_results: Vec<HookResult>,
+}
+
+/// A request to stop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StopRequest {
+    /// Whether a rollback follows; absent, the group's DeploymentStopOnRequest decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_rollback: Option<bool>,
+}
+
+/// Waits to end early.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Continue {
+    /// Ends the wait before traffic moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_wait: Option<bool>,
+    /// Ends the wait before the original is terminated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_wait: Option<bool>,
+}
+
+/// A hook's later answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HookResult {
+    /// The execution id that the hook was called with.
+    #[schemars(length(min = 1, max = 64))]
+    pub execution_id: String,
+    /// Succeeded or Failed.
+    pub status: HookAnswer,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub message: Option<String>,
+}
+
+/// How a hook judged.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HookAnswer {
+    /// The deployment goes on.
+    Succeeded,
+    /// The event fails, and with it the deployment.
+    Failed,
+}
+
+impl Deployment {
+    /// The phase on record; an object that was not looked at yet is Created.
+    pub fn phase(&self) -> Phase {
+        self.status.as_ref().map_or(Phase::Created, |s| s.phase)
+    }
+
+    /// The object's uid; empty only on objects that no API server has seen.
+    pub fn uid(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The object's name; empty only on objects that no API server has seen.
+    pub fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+}

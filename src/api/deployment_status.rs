@@ -1,0 +1,353 @@
+//! A Deployment's status: phase, snapshot, lifecycle events and traffic, as the controller's `record` writes them.
+
+use std::fmt;
+
+pub use super::deployment_snapshot::{Resolved, ResolvedFunction, ResolvedHook};
+use super::{ResolvedRevision, condition};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What became of a Deployment so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentStatus {
+    /// The generation that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Created, Queued, InProgress, Ready, Baking, Succeeded, Failed or Stopped.
+    #[serde(default)]
+    pub phase: Phase,
+    /// What happens, why, and what comes next.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub message: String,
+    /// Who asked for it; derived, never taken from a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<Creator>,
+    /// When the object was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<Timestamp>,
+    /// When it was granted its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_time: Option<Timestamp>,
+    /// What it deploys, as resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<ResolvedRevision>,
+    /// The snapshot it runs by to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
+    /// What was the last success of the group when it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_revision: Option<ResolvedRevision>,
+    /// The rollback that follows, or the Deployment that is rolled back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_info: Option<RollbackInfo>,
+    /// Why it failed or was stopped: a CodeDeploy code in CamelCase and a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_information: Option<ErrorInformation>,
+    /// Targets by state; a function is one target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overview: Option<Overview>,
+    /// The course, event by event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub lifecycle_events: Vec<LifecycleEvent>,
+    /// Who has how much of the traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
+    /// How the requested stop stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopState>,
+    /// What it waits for, and since when; a wait that lasts becomes Stalled and then a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Ready; Reconciling or Stalled with the cause.
+    #[serde(default)]
+    #[schemars(schema_with = "condition::list")]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where a Deployment stands.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Not looked at yet, or waiting for what it refers to.
+    #[default]
+    Created,
+    /// Waiting for its turn.
+    Queued,
+    /// Running, validating and waiting included.
+    InProgress,
+    /// Waiting for a person to continue.
+    Ready,
+    /// Everything is done but the watch over the alarms.
+    Baking,
+    /// Ended well.
+    Succeeded,
+    /// Ended by a failed hook, a time-out or an input that does not hold.
+    Failed,
+    /// Ended on request.
+    Stopped,
+}
+
+impl Phase {
+    /// True for the three phases that never change again.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Stopped)
+    }
+
+    /// True from the grant to the end.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::InProgress | Self::Ready | Self::Baking)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Who asked for a Deployment.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Creator {
+    /// A person or a pipeline.
+    User,
+    /// The group's spec.revision.
+    DesiredRevision,
+    /// The end of another Deployment.
+    AutoRollback,
+}
+
+impl fmt::Display for Creator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// How a Deployment and its rollback are linked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackInfo {
+    /// On the Deployment that ended badly: the rollback that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub rollback_deployment: Option<String>,
+    /// On the rollback: the Deployment that ended badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub rollback_triggering_deployment: Option<String>,
+    /// Why, or why not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 2048))]
+    pub rollback_message: String,
+}
+
+/// Why a Deployment ended badly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorInformation {
+    /// A CodeDeploy error code in CamelCase.
+    #[schemars(length(max = 64))]
+    pub code: String,
+    /// What went wrong and what to do.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+}
+
+/// Targets by state.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Overview {
+    /// Not begun.
+    #[serde(default)]
+    pub pending: i32,
+    /// Under way.
+    #[serde(default)]
+    pub in_progress: i32,
+    /// Ended well.
+    #[serde(default)]
+    pub succeeded: i32,
+    /// Ended badly.
+    #[serde(default)]
+    pub failed: i32,
+    /// Never begun and never to be.
+    #[serde(default)]
+    pub skipped: i32,
+    /// Waiting to be continued.
+    #[serde(default)]
+    pub ready: i32,
+}
+
+/// The lifecycle events of Function deployments, in their order.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum EventName {
+    /// Hook: before any traffic moves.
+    BeforeAllowTraffic,
+    /// Traffic moves; not scriptable.
+    AllowTraffic,
+    /// Hook: when all traffic has moved.
+    AfterAllowTraffic,
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// One event of the course.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LifecycleEvent {
+    /// Which one.
+    pub name: EventName,
+    /// Pending, InProgress, Succeeded, Failed, Skipped or Unknown.
+    pub status: EventStatus,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Timestamp>,
+    /// Under which a hook of this event is called; spec.hookResults answers to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub execution_id: Option<String>,
+    /// True once the hook's Job was seen: one that vanishes afterwards counts as failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub started: bool,
+    /// What the hook said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Diagnostics>,
+}
+
+/// How an event stands.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EventStatus {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Under way.
+    InProgress,
+    /// Done.
+    Succeeded,
+    /// Failed.
+    Failed,
+    /// Never begun and never to be.
+    Skipped,
+    /// Cannot be told.
+    Unknown,
+}
+
+/// What is known of an event that ended: CodeDeploy's four fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnostics {
+    /// Success, ScriptFailed, ScriptTimedOut or UnknownError.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub error_code: String,
+    /// The hook's name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
+    pub script_name: String,
+    /// What happened.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 2048))]
+    pub message: String,
+    /// The last lines that it said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub log_tail: String,
+}
+
+/// Who has how much of the traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Traffic {
+    /// The version that had everything.
+    pub original: Share,
+    /// The version that gets it.
+    pub replacement: Share,
+    /// Both in a few words, for the column.
+    #[serde(default)]
+    #[schemars(length(max = 512))]
+    pub summary: String,
+    /// When the first step was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// The next step comes no earlier than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step_time: Option<Timestamp>,
+    /// The steps on record, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128))]
+    pub steps: Vec<Step>,
+}
+
+/// One side's share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Share {
+    /// The Service.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Percent of the pair's traffic.
+    #[schemars(range(min = 0, max = 100))]
+    pub weight: i32,
+}
+
+/// One step of a shift.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// 1 for the first.
+    pub index: i32,
+    /// The replacement's percentage from this step on.
+    pub weight: i32,
+    /// When it was recorded; the route is written right after.
+    pub time: Timestamp,
+    /// When the gateway was seen at the written generation: the interval begins here. Written with the next step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_time: Option<Timestamp>,
+    /// The route's generation on which the step was decided.
+    #[serde(default)]
+    pub generation: i64,
+}
+
+/// How a requested stop stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StopState {
+    /// Pending, Succeeded or Error.
+    pub status: StopStatus,
+    /// What it waits for, or how it ended.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 2048))]
+    pub message: String,
+}
+
+/// CodeDeploy's answers to a stop.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StopStatus {
+    /// A running hook is awaited.
+    Pending,
+    /// No further event starts.
+    Succeeded,
+    /// It could not be stopped.
+    Error,
+}
+
+/// Something that is missing, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Waiting {
+    /// The reason, as in the condition.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}

@@ -1,0 +1,70 @@
+//! The kinds of `sluice.dev/v1alpha1`: their fields, defaults and CEL rules, as words without behaviour.
+//!
+//! No client, no clock, no async. What a field means and who may write it is said at the field.
+
+// The printer columns repeat their keys by design; the lint mistakes them for doubled attributes.
+#![allow(clippy::duplicated_attributes)]
+
+pub mod application;
+pub mod condition;
+pub mod definitions;
+pub mod deployment;
+pub mod deployment_config;
+pub mod deployment_group;
+pub mod deployment_snapshot;
+pub mod deployment_status;
+pub mod duration;
+pub mod lifecycle_hook;
+pub mod predefined;
+pub mod revision;
+
+pub use application::{Application, ApplicationSpec, ApplicationStatus, ComputePlatform};
+pub use deployment::{Deployment, DeploymentSpec, HookAnswer, HookResult, StopRequest};
+pub use deployment_config::{
+    DeploymentConfig, DeploymentConfigSpec, DeploymentConfigStatus, RoutingType, TrafficRouting,
+};
+pub use deployment_group::{
+    AutoRollback, ConcurrencyPolicy, DeploymentGroup, DeploymentGroupSpec, DeploymentGroupStatus, GroupPhase,
+    RollbackEvent,
+};
+pub use deployment_status::{Creator, DeploymentStatus, EventName, EventStatus, LifecycleEvent, Phase};
+pub use duration::GoDuration;
+pub use lifecycle_hook::{LifecycleHook, LifecycleHookSpec, LifecycleHookStatus};
+pub use revision::{AppSpecContent, ConfigMapRevision, ResolvedRevision, Revision};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The API group of every kind.
+pub const GROUP: &str = "sluice.dev";
+/// The only served and stored version.
+pub const VERSION: &str = "v1alpha1";
+/// The field manager and reporting controller under which everything of ours is written.
+pub const FIELD_MANAGER: &str = "sluice";
+/// On a running Deployment: its end must put the traffic back first.
+pub const TRAFFIC_FINALIZER: &str = "sluice.dev/traffic";
+/// On a hook's Job: held until the Job's end is on record.
+pub const HOOK_FINALIZER: &str = "sluice.dev/hook-result";
+/// On hook Jobs and on Deployments that a group made: the group's name, where it fits a label.
+pub const GROUP_LABEL: &str = "sluice.dev/deployment-group";
+/// On hook Jobs: the Deployment's uid.
+pub const DEPLOYMENT_LABEL: &str = "sluice.dev/deployment-uid";
+/// On hook Jobs: the key (deployment uid, event, hook) from which the Job's name is made.
+pub const KEY_ANNOTATION: &str = "sluice.dev/key";
+/// On rollbacks: the uid of the Deployment that is rolled back.
+pub const ROLLBACK_OF_ANNOTATION: &str = "sluice.dev/rollback-of";
+
+/// A reference to an object of a known kind in the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LocalRef {
+    /// Name of the object, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+impl LocalRef {
+    /// A reference to `name`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+}

@@ -1,0 +1,23 @@
+//! AppSpec files: takes the bytes of one (YAML or JSON), gives what it says or a sentence that names the
+//! field and the cure. Pure: no file system, no Kubernetes, no clock.
+//!
+//! One reader per compute platform stands on the same tree ([`tree`]) and the same look at fields
+//! ([`section`]); [`platform_of`] tells the platforms apart. What every reader accepts and refuses is
+//! collected in the file format notes of CodeDeploy's user guide and in what real files look like.
+//!
+//! A key that stands twice in one map counts once, the last one, with a warning.
+
+mod error;
+mod function;
+mod names;
+mod platform;
+mod section;
+mod spelling;
+mod tree;
+mod write;
+
+pub use error::{Error, Position};
+pub use function::{FunctionEvent, FunctionSpec, HookRef, read_function, read_function_within};
+pub use platform::{Platform, platform_of};
+pub use tree::Limits;
+pub use write::write_function;

@@ -1,0 +1,161 @@
+//! One map of an AppSpec: takes a node and the keys that mean something there, gives them in any case of
+//! their letters; the rest is ignored with a warning that says what was probably meant.
+
+use std::collections::BTreeMap;
+
+use super::error::{Error, Position};
+use super::spelling::{nearest, shown};
+use super::tree::{Node, Value};
+
+/// What was ignored, as sentences; a bounded list.
+#[derive(Debug, Default)]
+pub(super) struct Warnings(Vec<String>);
+
+impl Warnings {
+    const KEPT: usize = 20;
+
+    pub(super) fn add(&mut self, at: Position, sentence: impl AsRef<str>) {
+        if self.0.len() < Self::KEPT {
+            self.0.push(format!("line {}: {}", at.line, sentence.as_ref()));
+        } else if self.0.len() == Self::KEPT {
+            self.0.push("there are more warnings than these".into());
+        }
+    }
+
+    pub(super) fn into_sentences(self) -> Vec<String> {
+        self.0
+    }
+}
+
+/// The keys of one map.
+pub(super) struct Keys {
+    /// Keys that mean something in this map.
+    pub(super) known: &'static [&'static str],
+    /// Keys that mean something elsewhere, with that place.
+    pub(super) elsewhere: &'static [(&'static str, &'static str)],
+}
+
+/// A map with its meaningful keys picked out.
+pub(super) struct Section<'n> {
+    at: Position,
+    path: String,
+    fields: BTreeMap<&'static str, &'n Node>,
+    slips: BTreeMap<&'static str, (String, Position)>,
+}
+
+impl<'n> Section<'n> {
+    /// `path` is empty for the top level; it stands before the field's name in every message.
+    ///
+    /// # Errors
+    /// If the node is no map.
+    pub(super) fn open(
+        node: &'n Node,
+        path: &str,
+        keys: &Keys,
+        warnings: &mut Warnings,
+    ) -> Result<Self, Error> {
+        let Value::Map(entries) = &node.value else {
+            let field = if path.is_empty() { "the AppSpec" } else { path };
+            let problem = format!("must be a map of {}; this is {}", keys.known.join(", "), node.shape());
+            return Err(Error::field(node.at, field, problem));
+        };
+        let mut section =
+            Self { at: node.at, path: path.into(), fields: BTreeMap::new(), slips: BTreeMap::new() };
+        for entry in entries {
+            match keys.known.iter().find(|known| known.eq_ignore_ascii_case(&entry.key)) {
+                Some(known) => {
+                    if let Some(earlier) = section.fields.insert(known, &entry.value) {
+                        let said = format!(
+                            "{} stands here and in line {}; this one counts",
+                            section.named(known),
+                            earlier.at.line
+                        );
+                        warnings.add(entry.at, said);
+                    }
+                }
+                None => section.ignore(&entry.key, entry.at, keys, warnings),
+            }
+        }
+        Ok(section)
+    }
+
+    fn ignore(&mut self, key: &str, at: Position, keys: &Keys, warnings: &mut Warnings) {
+        let whose = if self.path.is_empty() { String::new() } else { format!(" in {}", self.path) };
+        let elsewhere = keys.elsewhere.iter().find(|(other, _)| other.eq_ignore_ascii_case(key));
+        let said = if let Some((known, place)) = elsewhere {
+            format!("{known}{whose} is ignored: it belongs under {place} (is the indentation lost?)")
+        } else if let Some(near) = nearest(key, keys.known) {
+            self.slips.insert(near, (key.into(), at));
+            format!("{}{whose} is ignored: {near} is the key that was probably meant", shown(key))
+        } else {
+            format!("{}{whose} is ignored: it means nothing there", shown(key))
+        };
+        warnings.add(at, said);
+    }
+
+    /// The field's path.
+    pub(super) fn named(&self, key: &str) -> String {
+        if self.path.is_empty() { key.into() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// The value of a known key, unless it is absent or null.
+    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+        self.fields.get(key).copied().filter(|node| !node.is_null())
+    }
+
+    /// The error for a key that has to be there, with the misspelling that may be the reason.
+    pub(super) fn missing(&self, key: &str, cure: &str) -> Error {
+        let mut problem = if self.fields.contains_key(key) {
+            format!("is empty: {cure}")
+        } else {
+            format!("is missing: {cure}")
+        };
+        if let Some((slip, at)) = self.slips.get(key) {
+            problem.push_str(&format!(" (line {} has {} instead)", at.line, shown(slip)));
+        }
+        let at = self.fields.get(key).map_or(self.at, |node| node.at);
+        Error::field(at, self.named(key), problem)
+    }
+
+    /// A text that may be left out (absent, null or empty).
+    ///
+    /// # Errors
+    /// If the value is a list or a map, or breaks the rule.
+    pub(super) fn text(
+        &self,
+        key: &str,
+        rule: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Option<&'n str>, Error> {
+        let Some(node) = self.get(key) else { return Ok(None) };
+        let text = scalar(node, &self.named(key))?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        rule(text).map_err(|problem| Error::field(node.at, self.named(key), problem))?;
+        Ok(Some(text))
+    }
+
+    /// A text that has to be there; `cure` says what to write when it is not.
+    ///
+    /// # Errors
+    /// Those of [`Section::text`], and if it was left out.
+    pub(super) fn required(
+        &self,
+        key: &str,
+        cure: &str,
+        rule: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<&'n str, Error> {
+        self.text(key, rule)?.ok_or_else(|| self.missing(key, cure))
+    }
+}
+
+/// The text of a scalar without the blanks around it; numbers as they were written.
+pub(super) fn scalar<'n>(node: &'n Node, field: &str) -> Result<&'n str, Error> {
+    match &node.value {
+        Value::Scalar { text, .. } => Ok(text.trim()),
+        Value::Null | Value::List(_) | Value::Map(_) => {
+            let problem = format!("must be one text; this is {}", node.shape());
+            Err(Error::field(node.at, field, problem))
+        }
+    }
+}

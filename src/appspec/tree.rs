@@ -1,0 +1,337 @@
+//! The text as a tree: takes bytes, gives nodes that know their line and keep scalars as they were written
+//! (`0644` stays `0644`), within limits on size, depth, nodes and what aliases may repeat.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, StrInput, Tag};
+
+use super::error::{Error, Position};
+use super::spelling::{one_line, shown};
+
+/// What one AppSpec may cost to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of the text in bytes.
+    pub max_bytes: usize,
+    /// Maps and lists inside each other.
+    pub max_depth: usize,
+    /// Nodes of the tree, counting each use of an alias in full.
+    pub max_nodes: usize,
+    /// Bytes of scalars and keys, counting each use of an alias in full.
+    pub max_scalar_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_bytes: 256 * 1024, max_depth: 32, max_nodes: 10_000, max_scalar_bytes: 1024 * 1024 }
+    }
+}
+
+/// One value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) at: Position,
+    pub(super) value: Value,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Null,
+    /// The text after escapes; numbers and booleans are not interpreted.
+    Scalar {
+        text: String,
+        quoted: bool,
+    },
+    List(Vec<Node>),
+    /// Entries in the order of the text, duplicates included.
+    Map(Vec<Entry>),
+}
+
+/// One line of a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) at: Position,
+    pub(super) value: Node,
+}
+
+impl Node {
+    /// What the value is called in messages.
+    pub(super) fn shape(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "empty",
+            Value::Scalar { .. } => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        self.value == Value::Null
+    }
+
+    /// The value under a key in any case; the last one if it stands twice.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        let Value::Map(entries) = &self.value else { return None };
+        entries.iter().rev().find(|entry| entry.key.eq_ignore_ascii_case(key)).map(|entry| &entry.value)
+    }
+}
+
+/// Reads the one document of an AppSpec.
+///
+/// A text that opens with `{` is tried as JSON first: JSON may be laid out with tabs, YAML may not. One that goes on
+/// with `"` or `/` is JSON or nothing, because YAML would read `// words` as part of the key that follows.
+pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Node, Error> {
+    if bytes.len() > limits.max_bytes {
+        return Err(Error::too_large(bytes.len(), limits));
+    }
+    let text = decode(bytes)?;
+    let Some(inner) = text.trim_start().strip_prefix('{') else { return build(text, limits) };
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        // Strict JSON has no tab inside a string, so every tab is layout; columns stay as they are.
+        Ok(_) => build(&text.replace('\t', " "), limits),
+        Err(error) if inner.trim_start().starts_with(['"', '/']) => Err(broken_json(&error)),
+        Err(_) => build(text, limits),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<&str, Error> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let at = Position { line: 1, column: 1 };
+        return Err(Error::Syntax { at, problem: "the text is UTF-16: save it as UTF-8".into() });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        Error::Syntax { at: end_of(&good), problem: "this byte is not UTF-8: save the text as UTF-8".into() }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn end_of(text: &str) -> Position {
+    let line = text.matches('\n').count() + 1;
+    let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Position { line, column }
+}
+
+fn broken_json(error: &serde_json::Error) -> Error {
+    let at = Position { line: error.line().max(1), column: error.column().max(1) };
+    let said = error.to_string();
+    let cause = said.rsplit_once(" at line ").map_or(said.as_str(), |(cause, _)| cause);
+    syntax(at, format!("this is not JSON: {cause}"))
+}
+
+fn build(text: &str, limits: &Limits) -> Result<Node, Error> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.flow_nesting_limit = limits.max_depth.saturating_add(1);
+    options.block_nesting_limit = limits.max_depth.saturating_add(1);
+    let parser = Parser::new_from_str_with_options(text, options);
+    Builder { text, parser, limits, nodes: 0, bytes: 0, anchors: BTreeMap::new() }.document()
+}
+
+/// An anchored node with what repeating it costs.
+struct Anchored {
+    node: Node,
+    nodes: usize,
+    bytes: usize,
+    depth: usize,
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    parser: Parser<'t, StrInput<'t>>,
+    limits: &'t Limits,
+    nodes: usize,
+    bytes: usize,
+    anchors: BTreeMap<usize, Anchored>,
+}
+
+impl<'t> Builder<'t> {
+    fn document(mut self) -> Result<Node, Error> {
+        let mut root = None;
+        while let Some((event, at)) = self.next()? {
+            match event {
+                Event::StreamStart | Event::DocumentEnd | Event::StreamEnd => {}
+                Event::DocumentStart(..) if root.is_some() => {
+                    return Err(syntax(at, "a second YAML document starts here: an AppSpec is one document"));
+                }
+                Event::DocumentStart(..) => {}
+                event => root = Some(self.node(event, at, 0)?),
+            }
+        }
+        root.filter(|node| !node.is_null()).ok_or(Error::Empty)
+    }
+
+    fn next(&mut self) -> Result<Option<(Event<'t>, Position)>, Error> {
+        match self.parser.next_event() {
+            None => Ok(None),
+            Some(Ok((event, span))) => Ok(Some((event, position(&span.start)))),
+            Some(Err(error)) => {
+                let at = position(error.marker());
+                Err(syntax(at, format!("this is not YAML: {}{}", one_line(&error.info()), self.cure(at))))
+            }
+        }
+    }
+
+    /// The two things that most often stand behind a parse error, told from the line it is in.
+    fn cure(&self, at: Position) -> &'static str {
+        let line = self.text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+        let indent = line.len() - line.trim_start().len();
+        if line.get(..indent).is_some_and(|blank| blank.contains('\t')) {
+            "; tabs cannot indent YAML, use spaces"
+        } else if ["{{", "${", "%{", "{%", "<%"].iter().any(|mark| line.contains(mark)) {
+            "; this looks like a template that was not rendered"
+        } else {
+            ""
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, at: Position, depth: usize) -> Result<Node, Error> {
+        if depth > self.limits.max_depth {
+            return Err(too_deep(at, self.limits));
+        }
+        let (nodes, bytes) = (self.nodes, self.bytes);
+        let (value, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                refuse_tag(tag.as_deref(), at)?;
+                (self.scalar(text, style, tag.is_some(), at)?, anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                refuse_tag(tag.as_deref(), at)?;
+                (Value::List(self.list(at, depth)?), anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                refuse_tag(tag.as_deref(), at)?;
+                (Value::Map(self.map(at, depth)?), anchor)
+            }
+            Event::Alias(anchor) => return self.repeat(anchor, at, depth),
+            _ => return Err(syntax(at, "the text ends too early")),
+        };
+        let node = Node { at, value };
+        if anchor != 0 {
+            let (nodes, bytes) = (self.nodes - nodes, self.bytes - bytes);
+            self.charge(nodes, bytes, at)?;
+            let depth = depth_of(&node);
+            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, bytes, depth });
+        }
+        Ok(node)
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        tagged: bool,
+        at: Position,
+    ) -> Result<Value, Error> {
+        self.charge(1, text.len(), at)?;
+        let quoted = style != ScalarStyle::Plain || tagged;
+        if !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
+            return Ok(Value::Null);
+        }
+        Ok(Value::Scalar { text: text.into_owned(), quoted })
+    }
+
+    fn list(&mut self, at: Position, depth: usize) -> Result<Vec<Node>, Error> {
+        self.charge(1, 0, at)?;
+        let mut items = Vec::new();
+        while let Some((event, at)) = self.next()? {
+            if event == Event::SequenceEnd {
+                return Ok(items);
+            }
+            items.push(self.node(event, at, depth + 1)?);
+        }
+        Err(syntax(at, "this list does not end"))
+    }
+
+    fn map(&mut self, at: Position, depth: usize) -> Result<Vec<Entry>, Error> {
+        self.charge(1, 0, at)?;
+        let mut entries = Vec::new();
+        while let Some((event, at)) = self.next()? {
+            if event == Event::MappingEnd {
+                return Ok(entries);
+            }
+            let key = self.key(event, at, depth)?;
+            let Some((event, value_at)) = self.next()? else { break };
+            let value = self.node(event, value_at, depth + 1)?;
+            entries.push(Entry { key, at, value });
+        }
+        Err(syntax(at, "this map does not end"))
+    }
+
+    fn key(&mut self, event: Event<'t>, at: Position, depth: usize) -> Result<String, Error> {
+        let plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
+        match self.node(event, at, depth + 1)?.value {
+            Value::Scalar { text, .. } if plain && text == "<<" => {
+                Err(syntax(at, "merge keys (<<) are not read: write the fields out"))
+            }
+            Value::Scalar { text, .. } => Ok(text),
+            Value::Null => Err(syntax(at, "a key is empty here")),
+            Value::List(_) | Value::Map(_) => {
+                Err(syntax(at, "a key must be a word; is this a template that was not rendered?"))
+            }
+        }
+    }
+
+    fn repeat(&mut self, anchor: usize, at: Position, depth: usize) -> Result<Node, Error> {
+        let Some(anchored) = self.anchors.get(&anchor) else {
+            return Err(syntax(at, "this alias stands inside what it refers to"));
+        };
+        if depth + anchored.depth > self.limits.max_depth {
+            return Err(too_deep(at, self.limits));
+        }
+        let (nodes, bytes) = (anchored.nodes, anchored.bytes);
+        self.charge(nodes, bytes, at)?;
+        let anchored = self.anchors.get(&anchor).map(|anchored| anchored.node.clone());
+        anchored.ok_or_else(|| syntax(at, "this alias refers to nothing"))
+    }
+
+    fn charge(&mut self, nodes: usize, bytes: usize, at: Position) -> Result<(), Error> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        self.bytes = self.bytes.saturating_add(bytes);
+        let limits = self.limits;
+        let problem = if self.nodes > limits.max_nodes {
+            format!("more than {} values, counting what aliases repeat", limits.max_nodes)
+        } else if self.bytes > limits.max_scalar_bytes {
+            format!("more than {} bytes of values, counting what aliases repeat", limits.max_scalar_bytes)
+        } else {
+            return Ok(());
+        };
+        Err(Error::TooComplex { at, problem })
+    }
+}
+
+fn depth_of(node: &Node) -> usize {
+    match &node.value {
+        Value::Null | Value::Scalar { .. } => 0,
+        Value::List(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
+        Value::Map(entries) => 1 + entries.iter().map(|entry| depth_of(&entry.value)).max().unwrap_or(0),
+    }
+}
+
+fn refuse_tag(tag: Option<&Tag>, at: Position) -> Result<(), Error> {
+    match tag {
+        Some(tag) if !tag.is_yaml_core_schema() && tag.original() != "!" => {
+            let tag = shown(&tag.original());
+            Err(syntax(at, format!("the tag {tag} is not read here: write the value out")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_deep(at: Position, limits: &Limits) -> Error {
+    Error::TooComplex {
+        at,
+        problem: format!("more than {} lists and maps inside each other", limits.max_depth),
+    }
+}
+
+fn syntax(at: Position, problem: impl Into<String>) -> Error {
+    Error::Syntax { at, problem: problem.into() }
+}
+
+fn position(mark: &Marker) -> Position {
+    Position { line: mark.line().max(1), column: mark.col() + 1 }
+}

@@ -1,0 +1,58 @@
+//! The controller: arguments, telemetry, one call.
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use sluice::controller::{self, Settings};
+
+/// Deployments the CodeDeploy way, on any Kubernetes cluster: the controller.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// The one namespace to look after; all of them if it is not given.
+    #[arg(long, env = "WATCH_NAMESPACES", value_parser = controller::one_namespace)]
+    watch_namespaces: Option<String>,
+    /// Namespace of the Lease, and ours.
+    #[arg(long, default_value = "default", env = "POD_NAMESPACE")]
+    lease_namespace: String,
+    /// Name of the Lease.
+    #[arg(long, default_value = "sluice-controller")]
+    lease_name: String,
+    /// Who we are, in the Lease and in Events.
+    #[arg(long, env = "POD_NAME")]
+    identity: String,
+    /// Our ServiceAccount's name, for sentences that say how to grant it something.
+    #[arg(long, default_value = "sluice", env = "SERVICE_ACCOUNT")]
+    service_account: String,
+    /// Where probes and metrics are served.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    address: SocketAddr,
+    /// A tracing filter, such as info or sluice=debug.
+    #[arg(long, default_value = "info")]
+    log_level: String,
+    /// text or json.
+    #[arg(long, default_value = "text", value_parser = ["text", "json"])]
+    log_format: String,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let logs = tracing_subscriber::fmt().with_env_filter(&args.log_level).with_ansi(false);
+    if args.log_format == "json" {
+        logs.json().init()
+    } else {
+        logs.init()
+    }
+    let settings = Settings {
+        service_account: format!("{}:{}", args.lease_namespace, args.service_account),
+        namespace: args.watch_namespaces,
+        lease: (args.lease_namespace, args.lease_name),
+        identity: args.identity,
+        address: args.address,
+    };
+    let outcome = controller::run(settings).await;
+    outcome
+        .inspect_err(|error| tracing::error!(%error, "ending"))
+        .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}

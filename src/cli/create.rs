@@ -1,0 +1,184 @@
+//! From the flags of `create-deployment` to a Deployment's manifest. Pure: the AppSpec's text and the group's aliases
+//! are handed in.
+
+use kube::core::ObjectMeta;
+
+use super::args::{Create, Shortcut};
+use super::error::Error;
+use crate::api::deployment_group::FunctionTarget;
+use crate::api::{AppSpecContent, AutoRollback, Deployment, DeploymentSpec, LocalRef, Revision};
+use crate::appspec::{self, FunctionEvent, FunctionSpec, HookRef};
+
+/// The most text that `spec.revision.appSpecContent.content` holds (its schema's maxLength).
+const LONGEST_APPSPEC: usize = 65_536;
+
+/// A revision and what its reader warned of.
+#[derive(Debug)]
+pub struct Checked {
+    /// What to deploy.
+    pub revision: Revision,
+    /// Sentences with line numbers.
+    pub warnings: Vec<String>,
+}
+
+/// Checks the text of an AppSpec file and takes it, unchanged, as the revision.
+///
+/// # Errors
+/// An AppSpec that the controller would refuse, with the line.
+pub fn from_file(file: &str, text: String) -> Result<Checked, Error> {
+    let spec = appspec::read_function(text.as_bytes())
+        .map_err(|source| Error::AppSpec { file: file.into(), source })?;
+    if text.chars().count() > LONGEST_APPSPEC {
+        return Err(Error::Usage(format!(
+            "{file}: more than {LONGEST_APPSPEC} characters, which is all that an object holds: put it into a ConfigMap and use --config-map"
+        )));
+    }
+    Ok(Checked { revision: inline(text), warnings: spec.warnings })
+}
+
+/// Writes the AppSpec of `--function` and checks it like a file.
+///
+/// # Errors
+/// Names or versions that an AppSpec may not hold.
+pub fn from_shortcut(function: &str, shortcut: &Shortcut, alias: &str) -> Result<Checked, Error> {
+    let hooks = [
+        (FunctionEvent::BeforeAllowTraffic, &shortcut.before_allow_traffic),
+        (FunctionEvent::AfterAllowTraffic, &shortcut.after_allow_traffic),
+    ];
+    let text = appspec::write_function(&FunctionSpec {
+        logical_name: function.into(),
+        name: function.into(),
+        alias: alias.into(),
+        current_version: shortcut.current_version.clone(),
+        target_version: shortcut.target_version.clone().unwrap_or_default(),
+        hooks: hooks
+            .into_iter()
+            .filter_map(|(event, hook)| hook.clone().map(|hook| HookRef { event, hook }))
+            .collect(),
+        warnings: Vec::new(),
+    });
+    from_file("--function", text)
+}
+
+/// The alias of a group that has only one.
+///
+/// # Errors
+/// Says which aliases there are to choose from.
+pub fn only_alias<'a>(group: &str, target: &'a FunctionTarget) -> Result<&'a str, Error> {
+    match target.aliases.as_slice() {
+        [alias] => Ok(&alias.name),
+        aliases => {
+            let names: Vec<&str> = aliases.iter().map(|a| a.name.as_str()).collect();
+            let names = names.join(", ");
+            Err(Error::Usage(format!("deployment group \"{group}\" has the aliases {names}: say --alias")))
+        }
+    }
+}
+
+/// The object to create.
+pub fn manifest(create: &Create, revision: Revision, namespace: Option<&str>) -> Deployment {
+    let group = create.group();
+    let auto_rollback = match (create.no_auto_rollback, create.auto_rollback_events.as_slice()) {
+        (true, _) => Some(AutoRollback::default()),
+        (false, []) => None,
+        (false, events) => Some(AutoRollback { enabled: true, events: events.to_vec() }),
+    };
+    let spec = DeploymentSpec {
+        deployment_group_ref: LocalRef::new(group),
+        revision,
+        description: create.description.clone(),
+        deployment_config_name: create.deployment_config_name.clone(),
+        auto_rollback,
+        stop: None,
+        continue_: None,
+        hook_results: Vec::new(),
+    };
+    let metadata = ObjectMeta {
+        name: create.name.clone(),
+        generate_name: create.name.is_none().then(|| format!("{group}-")),
+        namespace: namespace.map(Into::into),
+        ..ObjectMeta::default()
+    };
+    Deployment { metadata, ..Deployment::new("", spec) }
+}
+
+fn inline(content: String) -> Revision {
+    Revision { app_spec_content: Some(AppSpecContent { content, sha256: None }), config_map: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::{CommandLine, Verb};
+    use super::*;
+    use crate::api::deployment_group::Alias;
+
+    fn create(line: &str) -> Create {
+        let line = format!("kubectl-sluice create-deployment {line}");
+        match CommandLine::try_parse_from(line.split_whitespace()).unwrap().verb {
+            Verb::CreateDeployment(create) => *create,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_shortcut_writes_an_appspec_that_reads_back() {
+        let create = create(
+            "hello-prod --function hello --target-version 2 --current-version 1 --after-allow-traffic probe",
+        );
+        let checked = from_shortcut("hello", &create.shortcut, "live").unwrap();
+        insta::assert_snapshot!(checked.revision.app_spec_content.unwrap().content, @r#"
+        version: 0.0
+        Resources:
+          - "hello":
+              Type: Sluice::Function
+              Properties:
+                Name: "hello"
+                Alias: "live"
+                CurrentVersion: "1"
+                TargetVersion: "2"
+        Hooks:
+          - AfterAllowTraffic: "probe"
+        "#);
+    }
+
+    #[test]
+    fn a_name_is_generated_from_the_groups_unless_it_is_given() {
+        let generated = manifest(&create("g --config-map a/b"), Revision::default(), None);
+        assert_eq!(
+            (generated.metadata.generate_name.as_deref(), generated.metadata.name),
+            (Some("g-"), None)
+        );
+        let given = manifest(&create("g --config-map a/b --name d1"), Revision::default(), Some("prod"));
+        assert_eq!((given.metadata.generate_name, given.metadata.name.as_deref()), (None, Some("d1")));
+        assert_eq!(given.metadata.namespace.as_deref(), Some("prod"));
+    }
+
+    #[test]
+    fn rollback_settings_override_the_groups_only_when_given() {
+        let of = |line: &str| manifest(&create(line), Revision::default(), None).spec.auto_rollback;
+        assert_eq!(of("g --config-map a/b"), None);
+        assert!(!of("g --config-map a/b --no-auto-rollback").unwrap().enabled);
+        let some = of("g --config-map a/b --auto-rollback-events DeploymentFailure").unwrap();
+        assert!(some.enabled && some.events.len() == 1);
+    }
+
+    #[test]
+    fn a_broken_appspec_is_refused_with_file_and_line() {
+        let text = "version: 0.0\nResources:\n  - hello:\n      Type: Sluice::Function\n      Properties:\n        Name: hello\n        Alias: live\n";
+        let error = from_file("appspec.yaml", text.into()).unwrap_err();
+        let said = error.report();
+        assert!(said.starts_with("error: appspec.yaml: line ") && said.contains("TargetVersion"), "{said}");
+    }
+
+    #[test]
+    fn an_alias_is_assumed_only_where_there_is_one() {
+        let alias = |name: &str| Alias { name: name.into(), http_route: LocalRef::new("r") };
+        let mut target = FunctionTarget { version_service: "{version}".into(), aliases: vec![alias("live")] };
+        assert_eq!(only_alias("g", &target).unwrap(), "live");
+        target.aliases.push(alias("beta"));
+        let said = only_alias("g", &target).unwrap_err().to_string();
+        assert_eq!(said, "deployment group \"g\" has the aliases live, beta: say --alias");
+    }
+}

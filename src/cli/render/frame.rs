@@ -1,0 +1,221 @@
+//! One Deployment on a screen: what it is, its lifecycle events, its traffic and what comes next.
+
+use std::fmt::Write;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::age::{age, length};
+use super::bar::bar;
+use super::look::{Look, wrap};
+use crate::api::deployment_status::{Diagnostics, RollbackInfo, Traffic};
+use crate::api::{Deployment, DeploymentStatus, LifecycleEvent};
+
+/// Columns before a field's value.
+const LABEL: usize = 13;
+
+/// Everything a person wants to see of one Deployment; `now` counts ages, running events and the next step.
+pub fn frame(deployment: &Deployment, look: Look, now: Timestamp) -> String {
+    let mut page = Page { text: String::new(), look };
+    let nothing = DeploymentStatus::default();
+    let status = deployment.status.as_ref().unwrap_or(&nothing);
+    page.head(deployment, status, now);
+    page.events(&status.lifecycle_events, now);
+    if let Some(traffic) = &status.traffic {
+        page.field("Traffic", &bar(traffic));
+        if let Some(next) = next_step(traffic, deployment.phase().has_ended(), now) {
+            page.field("Next step", &next);
+        }
+    }
+    page.ends(status);
+    page.text
+}
+
+struct Page {
+    text: String,
+    look: Look,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "{}", text.trim_end());
+    }
+
+    fn field(&mut self, label: &str, value: &str) {
+        self.line(&format!("{label:<LABEL$}{value}"));
+    }
+
+    fn sentence(&mut self, label: &str, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let lines = wrap(text, self.look.width.saturating_sub(LABEL).max(20));
+        for (index, line) in lines.iter().enumerate() {
+            self.field(if index == 0 { label } else { "" }, line);
+        }
+    }
+
+    fn head(&mut self, deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) {
+        let spec = &deployment.spec;
+        self.field("Deployment", deployment.name());
+        self.field("Group", &spec.deployment_group_ref.name);
+        let creator = status.creator.map(|c| format!("by {c}, ")).unwrap_or_default();
+        let created = age(deployment.metadata.creation_timestamp.as_ref(), now);
+        let phase = self.look.phase(deployment.phase(), 0);
+        self.field("Phase", &format!("{phase}  ({creator}age {created})"));
+        self.sentence("Description", spec.description.as_deref().unwrap_or_default());
+        if let Some(revision) = &status.revision {
+            self.field("Revision", &revision.to_string());
+        }
+        let used = status.resolved.as_ref().map(|r| &r.deployment_config_name);
+        if let Some(config) = used.or(spec.deployment_config_name.as_ref()) {
+            self.field("Config", config);
+        }
+        if let Some(of) =
+            status.rollback_info.as_ref().and_then(|r| r.rollback_triggering_deployment.as_ref())
+        {
+            self.field("Rollback of", of);
+        }
+    }
+
+    fn events(&mut self, events: &[LifecycleEvent], now: Timestamp) {
+        if events.is_empty() {
+            return;
+        }
+        self.line("");
+        self.line(&format!("{:<21}{:<13}{:<11}{}", "EVENT", "STATUS", "START", "DURATION"));
+        for event in events {
+            let start = event.start_time.map(clock_time).unwrap_or_default();
+            let took = event.start_time.map(|from| event.end_time.unwrap_or(now).duration_since(from));
+            let took = took.map(length).unwrap_or_default();
+            let status = self.look.status(event.status, 13);
+            self.line(&format!("{:<21}{status}{start:<11}{took}", event.name.to_string()));
+            for line in event.diagnostics.iter().flat_map(explain) {
+                self.sentence("", &line);
+            }
+        }
+        self.line("");
+    }
+
+    fn ends(&mut self, status: &DeploymentStatus) {
+        self.sentence("Message", without_count_down(&status.message));
+        if let Some(stop) = &status.stop {
+            self.sentence("Stop", &format!("{:?}: {}", stop.status, stop.message));
+        }
+        if let Some(error) = &status.error_information {
+            let repeats = status.message.contains(&error.message);
+            let more = if repeats { String::new() } else { format!(": {}", error.message) };
+            self.sentence("Error", &format!("{}{more}", error.code));
+        }
+        if let Some(rollback) = &status.rollback_info {
+            self.sentence("Rollback", &followed_by(rollback));
+        }
+    }
+}
+
+fn followed_by(rollback: &RollbackInfo) -> String {
+    let by = rollback.rollback_deployment.as_deref().unwrap_or_default();
+    [by, &rollback.rollback_message].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(": ")
+}
+
+/// What a hook said: nothing of a success without words.
+pub(super) fn explain(said: &Diagnostics) -> Vec<String> {
+    let code = if said.error_code == "Success" { "" } else { &said.error_code };
+    let parts = [code, &said.script_name, &said.message];
+    let first = parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(": ");
+    let tail = said.log_tail.lines().map(str::to_owned);
+    std::iter::once(first).filter(|l| !l.is_empty()).chain(tail).collect()
+}
+
+/// `in 42s`, counted here: the API server is not asked for it.
+fn next_step(traffic: &Traffic, has_ended: bool, now: Timestamp) -> Option<String> {
+    let left = traffic.next_step_time.filter(|_| !has_ended)?.duration_since(now);
+    Some(if left.is_positive() { format!("in {}", length(whole_seconds(left))) } else { "due now".into() })
+}
+
+/// Rounded up: what has begun its last second is not over.
+pub(super) fn whole_seconds(left: SignedDuration) -> SignedDuration {
+    SignedDuration::from_secs(left.as_secs() + i64::from(left.subsec_nanos() > 0))
+}
+
+/// The message without the count-down that was true when it was written.
+pub(super) fn without_count_down(message: &str) -> &str {
+    message.split_once("; next step in ").map_or(message, |(head, _)| head)
+}
+
+fn clock_time(time: Timestamp) -> String {
+    time.strftime("%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[test]
+    fn a_deployment_under_way_shows_events_traffic_and_the_next_step() {
+        insta::assert_snapshot!(frame(&fixture::shifting(), Look::PLAIN, fixture::now()), @r"
+        Deployment   hello-prod-7f3k2
+        Group        hello-prod
+        Phase        InProgress  (by User, age 5m)
+        Description  the new greeting
+        Revision     hello version 2 (sha256:0123456789ab)
+
+        EVENT                STATUS       START      DURATION
+        BeforeAllowTraffic   Succeeded    12:00:01Z  2s
+        AllowTraffic         InProgress   12:00:03Z  4m57s
+        AfterAllowTraffic    Pending
+
+        Traffic      hello-1 ██████████░░░░ 70 % | hello-2 30 %
+        Next step    in 42s
+        Message      traffic 30 % on hello-2
+        ");
+    }
+
+    #[test]
+    fn a_failed_deployment_shows_what_the_hook_said_and_the_rollback() {
+        let narrow = Look { width: 60, colour: false };
+        insta::assert_snapshot!(frame(&fixture::failed(), narrow, fixture::now()), @r"
+        Deployment   hello-prod-7f3k2
+        Group        hello-prod
+        Phase        Failed  (by DesiredRevision, age 5m)
+        Description  the new greeting
+        Revision     hello version 2 (sha256:0123456789ab)
+
+        EVENT                STATUS       START      DURATION
+        BeforeAllowTraffic   Succeeded    12:00:01Z  2s
+        AllowTraffic         Succeeded    12:00:03Z  3m
+        AfterAllowTraffic    Failed       12:03:03Z  58s
+                     ScriptFailed: web-probe: exit code 1
+                     GET / 200
+                     GET /cart 500
+
+        Traffic      hello-1 ░░░░░░░░░░░░░░ 0 % | hello-2 100 %
+        Message      AfterAllowTraffic failed: web-probe said 3 of 5
+                     pages are broken
+        Error        LifecycleEventHookFailed
+        Rollback     hello-prod-7f3k2-rollback: DeploymentFailure
+        ");
+    }
+
+    #[test]
+    fn a_deployment_that_nobody_looked_at_yet_is_created() {
+        insta::assert_snapshot!(frame(&fixture::created(), Look::PLAIN, fixture::now()), @r"
+        Deployment   hello-prod-7f3k2
+        Group        hello-prod
+        Phase        Created  (age 5m)
+        Description  the new greeting
+        ");
+    }
+
+    #[test]
+    fn a_step_that_is_late_is_due_and_an_ended_deployment_has_none() {
+        let status = fixture::shifting().status.unwrap();
+        let traffic = status.traffic.unwrap();
+        let due = traffic.next_step_time.unwrap();
+        assert_eq!(next_step(&traffic, false, due).as_deref(), Some("due now"));
+        let just_before = due - SignedDuration::from_millis(1);
+        assert_eq!(next_step(&traffic, false, just_before).as_deref(), Some("in 1s"));
+        assert_eq!(next_step(&traffic, true, fixture::now()), None);
+    }
+}

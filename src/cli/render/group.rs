@@ -1,0 +1,101 @@
+//! One DeploymentGroup on a screen.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::fmt::Write;
+
+use super::age::age;
+use crate::api::{AutoRollback, DeploymentGroup, DeploymentGroupStatus};
+
+/// What the group is set to and what runs in it; empty fields are left out.
+pub fn group(group: &DeploymentGroup, now: Timestamp) -> String {
+    let spec = &group.spec;
+    let aliases =
+        spec.function.aliases.iter().map(|a| format!("{} (HTTPRoute {})", a.name, a.http_route.name));
+    let nothing = DeploymentGroupStatus::default();
+    let status = group.status.as_ref().unwrap_or(&nothing);
+    let mut fields = vec![
+        ("Group", group.metadata.name.clone().unwrap_or_default()),
+        ("Application", spec.application_ref.name.clone()),
+        ("Phase", status.phase.map(|p| p.to_string()).unwrap_or_default()),
+        ("Message", status.message.clone()),
+        ("Config", spec.deployment_config_name.clone().unwrap_or_default()),
+        ("Concurrency", format!("{:?}", spec.concurrency_policy)),
+        ("Rolls back", spec.auto_rollback.as_ref().map_or_else(|| "never".into(), rolls_back)),
+        ("Aliases", aliases.collect::<Vec<_>>().join(", ")),
+        ("Versions", format!("Service {}", spec.function.version_service)),
+    ];
+    fields.extend(running(status, now));
+    let mut text = String::new();
+    for (label, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{label:<15}{value}");
+    }
+    text
+}
+
+fn running(status: &DeploymentGroupStatus, now: Timestamp) -> Vec<(&'static str, String)> {
+    let ago = |time| format!("{} ago", age(Some(&Time(time)), now));
+    let queued = status.queued_deployments.iter().map(|q| q.name.as_str());
+    let mut fields = vec![
+        ("Active", status.active_deployment.as_ref().map(|a| a.name.clone()).unwrap_or_default()),
+        ("Queued", queued.collect::<Vec<_>>().join(", ")),
+    ];
+    if let Some(last) = &status.last_successful_deployment {
+        fields
+            .push(("Last success", format!("{}, {}, {}", last.name, last.revision, ago(last.complete_time))));
+    }
+    if let Some(last) = &status.last_attempted_deployment {
+        let ended = last.complete_time.map(|t| format!(", {}", ago(t))).unwrap_or_default();
+        let rolled = last.rollback.as_ref().map(|r| format!(", rolled back by {r}")).unwrap_or_default();
+        fields.push(("Last attempt", format!("{} {}{ended}{rolled}", last.name, last.phase)));
+    }
+    fields
+}
+
+fn rolls_back(settings: &AutoRollback) -> String {
+    if !settings.enabled {
+        return "never".into();
+    }
+    let events = settings.events.iter().map(|e| format!("{e:?}"));
+    format!("after {}", events.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[test]
+    fn a_group_shows_its_settings_and_its_last_deployments() {
+        insta::assert_snapshot!(group(&fixture::group(), fixture::now()), @r"
+        Group          hello-prod
+        Application    hello
+        Phase          RolledBack
+        Message        hello version 2 was rolled back; hello version 1 serves
+        Config         CodeDeployDefault.LambdaLinear10PercentEvery1Minute
+        Concurrency    Queue
+        Rolls back     after DeploymentFailure
+        Aliases        live (HTTPRoute hello)
+        Versions       Service {name}-{version}
+        Active         hello-prod-9x
+        Queued         hello-prod-a1, hello-prod-b2
+        Last success   hello-prod-7f3k2-rollback, hello version 1 (sha256:fedcba987654), 30s ago
+        Last attempt   hello-prod-7f3k2 Failed, 59s ago, rolled back by hello-prod-7f3k2-rollback
+        ");
+    }
+
+    #[test]
+    fn a_group_that_nobody_looked_at_yet_shows_its_settings() {
+        let fresh = DeploymentGroup { status: None, ..fixture::group() };
+        insta::assert_snapshot!(group(&fresh, fixture::now()), @r"
+        Group          hello-prod
+        Application    hello
+        Config         CodeDeployDefault.LambdaLinear10PercentEvery1Minute
+        Concurrency    Queue
+        Rolls back     after DeploymentFailure
+        Aliases        live (HTTPRoute hello)
+        Versions       Service {name}-{version}
+        ");
+    }
+}

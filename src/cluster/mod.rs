@@ -1,0 +1,15 @@
+//! Plumbing to Kubernetes: the connection, compare-and-set writes, expectations, Events, the Lease, slim views for caches.
+//!
+//! Nothing here knows what a deployment is.
+
+mod connect;
+mod error;
+pub mod events;
+pub mod expectations;
+pub mod lease;
+pub mod slim;
+pub mod view;
+pub mod write;
+
+pub use connect::{ConnectError, clients};
+pub use error::{Error, Fate};

@@ -1,0 +1,102 @@
+//! Slim views of others' kinds, and how objects are pruned before they go into a cache.
+
+use jiff::Timestamp;
+use kube::api::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use serde::Deserialize;
+
+use super::slim::slim_meta;
+
+/// Drops what no decision looks at: managed fields and the last applied manifest.
+pub fn prune<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    meta.self_link = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        if annotations.is_empty() {
+            meta.annotations = None;
+        }
+    }
+}
+
+/// Drops everything but name, namespace, uid and versions.
+pub fn prune_hard<K: Resource>(object: &mut K) {
+    let meta = std::mem::take(object.meta_mut());
+    *object.meta_mut() = ObjectMeta {
+        name: meta.name,
+        namespace: meta.namespace,
+        uid: meta.uid,
+        resource_version: meta.resource_version,
+        generation: meta.generation,
+        deletion_timestamp: meta.deletion_timestamp,
+        ..ObjectMeta::default()
+    };
+}
+
+/// A core Service: its ports.
+#[derive(Clone, Debug, Deserialize, kube::Resource)]
+#[resource(inherit = k8s_openapi::api::core::v1::Service)]
+pub struct Service {
+    /// Standard metadata.
+    #[serde(deserialize_with = "slim_meta")]
+    pub metadata: ObjectMeta,
+    /// What is read of the spec.
+    #[serde(default)]
+    pub spec: ServiceSpec,
+}
+
+/// What is read of a Service's spec.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ServiceSpec {
+    /// The ports.
+    #[serde(default)]
+    pub ports: Vec<ServicePort>,
+}
+
+/// A Service's port.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServicePort {
+    /// Its number.
+    pub port: i32,
+}
+
+/// An EndpointSlice: which Service it belongs to and how many of its endpoints are ready.
+#[derive(Clone, Debug, Deserialize, kube::Resource)]
+#[resource(inherit = k8s_openapi::api::discovery::v1::EndpointSlice)]
+pub struct EndpointSlice {
+    /// Standard metadata.
+    #[serde(deserialize_with = "slim_meta")]
+    pub metadata: ObjectMeta,
+    /// The endpoints.
+    #[serde(default)]
+    endpoints: Option<Vec<Endpoint>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Endpoint {
+    #[serde(default)]
+    conditions: EndpointConditions,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct EndpointConditions {
+    ready: Option<bool>,
+}
+
+impl EndpointSlice {
+    /// The Service that the slice belongs to.
+    pub fn service(&self) -> Option<&str> {
+        self.labels().get("kubernetes.io/service-name").map(String::as_str)
+    }
+
+    /// When the slice was last written, by the API server's own record, to the second.
+    pub fn written(&self) -> Option<Timestamp> {
+        self.managed_fields().iter().filter_map(|m| m.time.as_ref().map(|t| t.0)).max()
+    }
+
+    /// How many endpoints are ready; an endpoint that does not say counts, as Kubernetes has it.
+    pub fn ready(&self) -> usize {
+        self.endpoints.iter().flatten().filter(|e| e.conditions.ready != Some(false)).count()
+    }
+}

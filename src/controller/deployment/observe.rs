@@ -1,0 +1,220 @@
+//! The Deployment and everything its decision depends on, frozen into one [`Facts`]. Reads only, from caches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Resource, ResourceExt};
+
+use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION};
+use crate::cluster::Error;
+use crate::cluster::expectations::ObjectKey;
+use crate::controller::context::Context;
+use crate::controller::endpoints;
+use crate::engine::Facts;
+use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact};
+use crate::engine::needs::{self, Needs};
+use crate::source;
+
+/// One observation under way: what was looked at is noted, so that its changes wake the Deployment again.
+pub(super) struct Look<'a> {
+    pub(super) context: &'a Arc<Context>,
+    pub(super) key: &'a ObjectKey,
+    pub(super) deployment: &'a Arc<Deployment>,
+    now: Timestamp,
+    looked: BTreeSet<ObjectKey>,
+    /// False once a cache lacks what we wrote: it speaks of the past.
+    pub(super) is_fresh: bool,
+}
+
+/// The facts, or `None` while a cache has not seen yet what we wrote ourselves.
+///
+/// Errors: a revision's ConfigMap or the namespace cannot be read.
+pub async fn observe(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    deployment: &Arc<Deployment>,
+    now: Timestamp,
+) -> Result<Option<Facts>, Error> {
+    if !context.expectations.is_met(key, deployment.metadata.resource_version.as_deref(), now) {
+        return Ok(None);
+    }
+    let mut look = Look { context, key, deployment, now, looked: BTreeSet::new(), is_fresh: true };
+    let facts = look.facts().await?;
+    let is_over = deployment.phase().has_ended() && deployment.finalizers().is_empty();
+    let looked =
+        if is_over && facts.jobs.values().all(|j| !j.is_held) { BTreeSet::new() } else { look.looked };
+    if looked.is_empty() {
+        context.calls.forget(key);
+    }
+    context.interest.note(key, looked);
+    Ok(look.is_fresh.then_some(facts))
+}
+
+/// Forgets a Deployment that is gone.
+pub fn forget(context: &Context, key: &ObjectKey) {
+    context.calls.forget(key);
+    context.expectations.forget(key);
+    context.interest.note(key, BTreeSet::new());
+}
+
+impl Look<'_> {
+    pub(super) fn get<K>(&mut self, store: &Store<K>, kind: &'static str, name: &str) -> Option<Arc<K>>
+    where
+        K: Resource<DynamicType = ()> + Clone,
+    {
+        let key = ObjectKey::new(kind, &self.key.namespace, name);
+        let found = store.get(&ObjectRef::new(name).within(&self.key.namespace));
+        let version = found.as_ref().and_then(|f| f.meta().resource_version.as_deref());
+        self.is_fresh &= self.context.expectations.is_met(&key, version, self.now);
+        self.looked.insert(key);
+        found
+    }
+
+    async fn facts(&mut self) -> Result<Facts, Error> {
+        let deployment = Arc::clone(self.deployment);
+        let stores = &self.context.stores;
+        let group = self.get(&stores.groups, "DeploymentGroup", &deployment.spec.deployment_group_ref.name);
+        let has_snapshot = deployment.status.as_ref().is_some_and(|s| s.resolved.is_some());
+        let is_starting = !deployment.phase().has_ended() && !has_snapshot;
+        let (needs, revision) = if is_starting {
+            self.start(group.as_deref()).await?
+        } else {
+            (needs::of_running(&deployment), RevisionFact::NotRead)
+        };
+        let application = match &group {
+            Some(group) if is_starting => {
+                self.get(&stores.applications, "Application", &group.spec.application_ref.name)
+            }
+            _ => None,
+        };
+        let config =
+            needs.config.as_ref().and_then(|name| self.get(&stores.configs, "DeploymentConfig", name));
+        let mut hooks = BTreeMap::new();
+        for name in &needs.hooks {
+            if let Some(hook) = self.get(&stores.hooks, "LifecycleHook", name) {
+                hooks.insert(name.clone(), hook);
+            }
+        }
+        let route = needs.route.as_ref().and_then(|name| self.route(name));
+        let services = needs.services.iter().map(|name| (name.clone(), self.service(name))).collect();
+        let (rival, triggering) =
+            if is_starting { (self.rival(group.as_deref()), self.triggering()) } else { (None, None) };
+        Ok(Facts {
+            rollback: self.rollback(),
+            jobs: self.jobs().await?,
+            calls: self.context.calls.of(self.key),
+            namespace_is_going: self.namespace_is_going().await?,
+            deployment,
+            group,
+            application,
+            config,
+            hooks,
+            revision,
+            rival,
+            triggering,
+            route,
+            services,
+        })
+    }
+
+    /// What a start needs. The revision is read only by the one that has its turn.
+    async fn start(&mut self, group: Option<&DeploymentGroup>) -> Result<(Needs, RevisionFact), Error> {
+        let Some(group) = group else { return Ok((Needs::default(), RevisionFact::NotRead)) };
+        let active = group.status.as_ref().and_then(|s| s.active_deployment.as_ref());
+        if active.is_none_or(|a| a.uid != self.deployment.uid()) {
+            return Ok((Needs::default(), RevisionFact::NotRead));
+        }
+        let namespace = &self.key.namespace;
+        let revision = source::read(&self.context.client, namespace, &self.deployment.spec.revision).await?;
+        let content = match &revision {
+            RevisionFact::Content(content) => Some(content.as_str()),
+            _ => None,
+        };
+        if let Some(config_map) = &self.deployment.spec.revision.config_map {
+            self.looked.insert(ObjectKey::new(crate::controller::named::KIND, namespace, &config_map.name));
+            crate::controller::named::watch(self.context, namespace, &config_map.name);
+        }
+        Ok((needs::of_start(self.deployment, group, content), revision))
+    }
+
+    fn route(&mut self, name: &str) -> Option<Arc<RouteFact>> {
+        let has_snapshot = self.deployment.status.as_ref().is_some_and(|s| s.resolved.is_some());
+        self.is_fresh &= !has_snapshot || self.context.routes_are_listed.load(Ordering::Relaxed);
+        let route = self.get(&self.context.stores.routes, "HTTPRoute", name)?;
+        let sightings = self.context.sightings.note(&route, self.now);
+        let own = ObjectKey::new("HTTPRoute", &self.key.namespace, name);
+        let refused = self.context.refused_writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = self.context.refused_routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (refused_at, write_refused) = (refused.get(&own).copied(), words.get(&own).cloned());
+        Some(Arc::new(RouteFact { refused_at, write_refused, ..route.fact(sightings) }))
+    }
+
+    fn service(&mut self, name: &str) -> ServiceFact {
+        let found = self.get(&self.context.stores.services, "Service", name);
+        let (context, namespace) = (self.context, &self.key.namespace);
+        self.looked.insert(ObjectKey::new(endpoints::KIND, namespace, name));
+        endpoints::watch(context, namespace);
+        let ready = context.endpoints.ready(namespace, name);
+        ServiceFact {
+            exists: found.is_some(),
+            ports: found.iter().flat_map(|s| &s.spec.ports).map(|p| p.port).collect(),
+            ready: ready.map(|r| r.count),
+            ready_since: ready.and_then(|r| r.since),
+        }
+    }
+
+    fn rival(&mut self, group: Option<&DeploymentGroup>) -> Option<Arc<Deployment>> {
+        let active = group?.status.as_ref()?.active_deployment.as_ref()?;
+        if active.uid == self.deployment.uid() {
+            return None;
+        }
+        self.get(&self.context.stores.deployments, "Deployment", &active.name)
+            .filter(|d| d.uid() == active.uid)
+    }
+
+    fn triggering(&mut self) -> Option<Arc<Deployment>> {
+        let uid = self.deployment.annotations().get(ROLLBACK_OF_ANNOTATION)?;
+        let namespace = Some(self.key.namespace.as_str());
+        self.context
+            .stores
+            .deployments
+            .find(|d| d.uid() == uid && d.metadata.namespace.as_deref() == namespace)
+    }
+
+    fn rollback(&mut self) -> RollbackFact {
+        let info = self.deployment.status.as_ref().and_then(|s| s.rollback_info.as_ref());
+        let Some(name) = info.and_then(|i| i.rollback_deployment.clone()) else {
+            return RollbackFact::Absent;
+        };
+        if self.deployment.finalizers().is_empty() {
+            return RollbackFact::Made;
+        }
+        match self.get(&self.context.stores.deployments, "Deployment", &name) {
+            None => RollbackFact::Absent,
+            Some(d)
+                if d.annotations().get(ROLLBACK_OF_ANNOTATION).map(String::as_str)
+                    == Some(self.deployment.uid()) =>
+            {
+                // Before its creator is on record it needs this Deployment to say whose rollback it is.
+                self.is_fresh &= d.status.is_some();
+                RollbackFact::Made
+            }
+            Some(_) => RollbackFact::NameTaken,
+        }
+    }
+
+    /// Asked only about a Deployment that is being deleted.
+    async fn namespace_is_going(&self) -> Result<bool, Error> {
+        if self.deployment.metadata.deletion_timestamp.is_none() {
+            return Ok(false);
+        }
+        let name = &self.key.namespace;
+        let found = Api::<Namespace>::all(self.context.client.clone()).get_opt(name).await;
+        let found = found.map_err(|e| Error::from_kube(format!("Namespace {name}"), e))?;
+        Ok(found.is_none_or(|n| n.metadata.deletion_timestamp.is_some()))
+    }
+}

@@ -1,0 +1,240 @@
+//! One DeploymentGroup: observe → decide → record → act.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::api::{DeleteParams, ObjectMeta, Preconditions};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt};
+
+use super::context::Context;
+use super::deployment::{build, tell};
+use super::named::State;
+use super::queue::Action;
+use super::{clock, endpoints, named};
+use crate::api::{Deployment, DeploymentGroup, predefined};
+use crate::cluster::expectations::ObjectKey;
+use crate::cluster::{Error, write};
+use crate::engine::facts::{RevisionFact, ServiceFact};
+use crate::engine::group::{GroupAct, GroupFacts, decide};
+use crate::engine::group_drift;
+use crate::engine::plan::{ACT_EXPIRY, NewDeployment};
+use crate::{source, traffic};
+
+/// How long a stale cache is given before it is asked again.
+const STALE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Looks after one group.
+pub async fn reconcile(group: Arc<DeploymentGroup>, context: Arc<Context>) -> Result<Action, Error> {
+    let key = ObjectKey::new("DeploymentGroup", &group.namespace().unwrap_or_default(), &group.name_any());
+    let now = clock::now();
+    let Some(facts) = observe(&context, &key, &group, now).await? else { return Ok(Action::requeue(STALE)) };
+    let plan = decide(&facts, now);
+    if !context.is_leading() {
+        return Err(Error::LeaseLost);
+    }
+    if let Some(status) = &plan.record {
+        let version = write::replace_status(&context.client, group.as_ref(), status.as_ref()).await?;
+        context.expectations.note(key.clone(), version.as_deref(), clock::now());
+        context.metrics.count_write("deploymentgroups/status");
+    }
+    for act in &plan.acts {
+        let is_creation = matches!(act, GroupAct::Create(_));
+        if is_creation && plan.record.is_none() {
+            write::confirm(&context.client, group.as_ref()).await?;
+        }
+        if !context.is_leading() || clock::now().duration_since(now) >= ACT_EXPIRY {
+            return Err(Error::Conflict { what: format!("an act of {}", key.name) });
+        }
+        carry_out(&context, &key, &group, act).await?;
+    }
+    tell(&context, group.as_ref(), plan.notes);
+    Ok(plan.wake.map_or_else(Action::await_change, |at| Action::requeue(clock::until(at, clock::now()))))
+}
+
+/// The facts, or `None` while a cache has not seen yet what we wrote ourselves.
+async fn observe(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    group: &Arc<DeploymentGroup>,
+    now: Timestamp,
+) -> Result<Option<GroupFacts>, Error> {
+    if !context.expectations.is_met(key, group.metadata.resource_version.as_deref(), now) {
+        return Ok(None);
+    }
+    let (namespace, stores) = (key.namespace.as_str(), &context.stores);
+    let mut looked = BTreeSet::new();
+    let mut look = |kind, name: &str| looked.insert(ObjectKey::new(kind, namespace, name));
+    look("Application", &group.spec.application_ref.name);
+    let application =
+        stores.applications.get(&ObjectRef::new(&group.spec.application_ref.name).within(namespace));
+    let named = group.spec.deployment_config_name.as_deref().filter(|n| !predefined::is_reserved(n));
+    let config = named.and_then(|name| {
+        look("DeploymentConfig", name);
+        stores.configs.get(&ObjectRef::new(name).within(namespace))
+    });
+    let Some(deployments) = deployments(context, key, group, now) else { return Ok(None) };
+    let revision = revision(context, namespace, group, &mut looked);
+    let mut facts = GroupFacts {
+        group: Arc::clone(group),
+        application,
+        config,
+        is_grant_checked: is_grant_checked(context, namespace, group, &deployments).await?,
+        deployments,
+        revision,
+        route: None,
+        services: BTreeMap::new(),
+    };
+    let is_fresh = serving(context, namespace, &mut facts, &mut looked, now);
+    context.interest.note(key, looked);
+    Ok(is_fresh.then_some(facts))
+}
+
+/// Every Deployment of the group; `None` while one that we created has not shown up.
+fn deployments(
+    context: &Context,
+    key: &ObjectKey,
+    group: &DeploymentGroup,
+    now: Timestamp,
+) -> Option<Vec<Arc<Deployment>>> {
+    let find = |name: &str| context.stores.deployments.get(&ObjectRef::new(name).within(&key.namespace));
+    if let Some(desired) = group.status.as_ref().and_then(|s| s.desired.as_ref()).filter(|d| !d.created) {
+        let found = find(&desired.deployment);
+        let own = ObjectKey::new("Deployment", &key.namespace, &desired.deployment);
+        let version = found.as_ref().and_then(|d| d.metadata.resource_version.clone());
+        if !context.expectations.is_met(&own, version.as_deref(), now) {
+            return None;
+        }
+    }
+    let names = context.by_group.names(&key.namespace, &key.name);
+    let found = names.iter().filter_map(|name| find(name));
+    Some(found.filter(|d| d.spec.deployment_group_ref.name == key.name).collect())
+}
+
+/// A grant whose holder no cache knows is taken back only when the API server says that it is gone.
+async fn is_grant_checked(
+    context: &Context,
+    namespace: &str,
+    group: &DeploymentGroup,
+    deployments: &[Arc<Deployment>],
+) -> Result<bool, Error> {
+    let Some(active) = group.status.as_ref().and_then(|s| s.active_deployment.as_ref()) else {
+        return Ok(true);
+    };
+    if deployments.iter().any(|d| d.uid() == active.uid) {
+        return Ok(true);
+    }
+    let found = Api::<Deployment>::namespaced(context.client.clone(), namespace).get_opt(&active.name).await;
+    let found =
+        found.map_err(|e| Error::from_kube(write::describe::<Deployment>(namespace, &active.name), e))?;
+    Ok(found.is_none_or(|d| d.uid() != active.uid))
+}
+
+fn revision(
+    context: &Arc<Context>,
+    namespace: &str,
+    group: &DeploymentGroup,
+    looked: &mut BTreeSet<ObjectKey>,
+) -> RevisionFact {
+    let Some(wanted) = &group.spec.revision else { return RevisionFact::NotRead };
+    if let Some(text) = &wanted.app_spec_content {
+        return RevisionFact::Content(text.content.clone());
+    }
+    let Some(config_map) = &wanted.config_map else { return RevisionFact::NotRead };
+    looked.insert(ObjectKey::new(named::KIND, namespace, &config_map.name));
+    named::watch(context, namespace, &config_map.name);
+    match context.config_maps.state(namespace, &config_map.name) {
+        State::Unknown => RevisionFact::NotRead,
+        State::Absent => source::content(config_map, None),
+        State::Present(found) => source::content(config_map, Some(&found)),
+    }
+}
+
+/// The route that the last success left its traffic on, and the endpoints of those who have it unduly. False if stale.
+fn serving(
+    context: &Arc<Context>,
+    namespace: &str,
+    facts: &mut GroupFacts,
+    looked: &mut BTreeSet<ObjectKey>,
+    now: Timestamp,
+) -> bool {
+    let status = facts.group.status.clone().unwrap_or_default();
+    let Some(serving) = status.last_successful_deployment.as_ref().and_then(|d| d.serving.clone()) else {
+        return true;
+    };
+    let own = ObjectKey::new("HTTPRoute", namespace, &serving.route);
+    let route = context.stores.routes.get(&ObjectRef::new(&serving.route).within(namespace));
+    let version = route.as_ref().and_then(|r| r.metadata.resource_version.clone());
+    let is_fresh = context.expectations.is_met(&own, version.as_deref(), now);
+    looked.insert(own);
+    facts.route = route.map(|r| Arc::new(r.fact(vec![])));
+    let mut suspects = group_drift::suspects(facts, &status);
+    if !suspects.is_empty() {
+        suspects.push(serving.service);
+    }
+    for name in suspects {
+        looked.insert(ObjectKey::new("Service", namespace, &name));
+        looked.insert(ObjectKey::new(endpoints::KIND, namespace, &name));
+        endpoints::watch(context, namespace);
+        let ready = context.endpoints.ready(namespace, &name);
+        let exists = context.stores.services.get(&ObjectRef::new(&name).within(namespace)).is_some();
+        let fact = ServiceFact {
+            exists,
+            ports: vec![],
+            ready: ready.map(|r| r.count),
+            ready_since: ready.and_then(|r| r.since),
+        };
+        facts.services.insert(name, fact);
+    }
+    is_fresh
+}
+
+async fn carry_out(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    group: &DeploymentGroup,
+    act: &GroupAct,
+) -> Result<(), Error> {
+    match act {
+        GroupAct::Create(new) => create(context, key, group, new).await,
+        GroupAct::Prune { name, uid } => prune(context, &key.namespace, name, uid).await,
+        GroupAct::Restore(change) => {
+            let version = traffic::http_route::set(&context.client, &key.namespace, change).await?;
+            context.metrics.count_write("httproutes");
+            let route = ObjectKey::new("HTTPRoute", &key.namespace, &change.route);
+            context.expectations.note(route, version.as_deref(), clock::now());
+            Ok(())
+        }
+    }
+}
+
+async fn create(
+    context: &Context,
+    key: &ObjectKey,
+    group: &DeploymentGroup,
+    new: &NewDeployment,
+) -> Result<(), Error> {
+    let owner = group.controller_owner_ref(&());
+    let uid = group.uid();
+    let is_ours =
+        |meta: &ObjectMeta| meta.owner_references.iter().flatten().any(|o| Some(&o.uid) == uid.as_ref());
+    let deployment = build(new, owner);
+    let version = write::create(&context.client, &key.namespace, &deployment, is_ours).await?;
+    context.metrics.count_write("deployments");
+    let created = ObjectKey::new("Deployment", &key.namespace, &new.name);
+    context.expectations.note(created, version.as_deref(), clock::now());
+    Ok(())
+}
+
+async fn prune(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<(), Error> {
+    let preconditions = Preconditions { uid: Some(uid.into()), resource_version: None };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
+    match Api::<Deployment>::namespaced(context.client.clone(), namespace).delete(name, &params).await {
+        Ok(_) => Ok(()),
+        Err(error) => match Error::from_kube(write::describe::<Deployment>(namespace, name), error) {
+            Error::Gone { .. } | Error::Conflict { .. } => Ok(()),
+            error => Err(error),
+        },
+    }
+}

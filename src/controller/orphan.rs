@@ -1,0 +1,36 @@
+//! Hook Jobs whose Deployment is gone: nobody else would let go of them.
+
+use std::sync::Arc;
+
+use super::queue::Action;
+use k8s_openapi::api::batch::v1::Job;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+
+use super::context::Context;
+use crate::api::{DEPLOYMENT_LABEL, Deployment, HOOK_FINALIZER};
+use crate::cluster::{Error, write};
+use crate::hook;
+
+/// Lets go of a held Job once the API server itself says that its Deployment is gone.
+pub async fn reconcile(job: Arc<Job>, context: Arc<Context>) -> Result<Action, Error> {
+    let is_held = job.finalizers().iter().any(|f| f == HOOK_FINALIZER);
+    let owner = job.owner_references().iter().find(|o| o.kind == "Deployment");
+    let (Some(owner), true, true) = (owner, is_held, context.is_leading()) else {
+        return Ok(Action::await_change());
+    };
+    let uid = job.labels().get(DEPLOYMENT_LABEL).cloned().unwrap_or_default();
+    let namespace = job.namespace().unwrap_or_default();
+    let cached = context.stores.deployments.get(&ObjectRef::new(&owner.name).within(&namespace));
+    if cached.is_some_and(|d| d.uid() == uid) {
+        return Ok(Action::await_change());
+    }
+    let found =
+        Api::<Deployment>::namespaced(context.client.clone(), &namespace).get_metadata_opt(&owner.name).await;
+    let found =
+        found.map_err(|e| Error::from_kube(write::describe::<Deployment>(&namespace, &owner.name), e))?;
+    if found.is_none_or(|d| d.metadata.uid.as_deref() != Some(&uid)) {
+        hook::job::end(&context.client, &job, false).await?;
+    }
+    Ok(Action::await_change())
+}

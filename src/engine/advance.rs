@@ -1,0 +1,252 @@
+//! One Deployment, one step further: [`decide`] and the course of a running Deployment.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::draft::Draft;
+use super::ending::{self, End};
+use super::facts::Facts;
+use super::plan::{Act, Plan};
+use super::scope::Scope;
+use super::{hooks, restore, shift, turn, words};
+use crate::api::condition::Verdict;
+use crate::api::deployment_status::{Resolved, StopState, StopStatus};
+use crate::api::{ConcurrencyPolicy, Creator, EventName, EventStatus, Phase};
+
+/// Why the traffic goes back when no rollback could get a turn.
+pub const GROUP_GONE: &str = "its DeploymentGroup was deleted, so that no rollback could follow";
+
+/// What to record and do about one Deployment, given what is known at `now`.
+pub fn decide(facts: &Facts, now: Timestamp) -> Plan {
+    match scoped(facts) {
+        Some(scoped) => decide_scoped(&scoped, now),
+        None => decide_scoped(facts, now),
+    }
+}
+
+/// The facts with a route of which only the rules in the snapshot's scope are seen, if that makes a difference.
+fn scoped(facts: &Facts) -> Option<Facts> {
+    let resolved = facts.deployment.status.as_ref()?.resolved.as_ref()?;
+    let route = facts.route.as_ref()?;
+    let scope = Scope { rules: &resolved.function.rules, count: resolved.function.rule_count };
+    let seen = scope.apply(route);
+    (!Arc::ptr_eq(&seen, route)).then(|| Facts { route: Some(seen), ..facts.clone() })
+}
+
+fn decide_scoped(facts: &Facts, now: Timestamp) -> Plan {
+    let mut draft = Draft::new(facts, now);
+    let is_going = facts.deployment.metadata.deletion_timestamp.is_some();
+    if draft.status.phase.has_ended() {
+        ending::settle(&mut draft);
+    } else if let (true, Some(resolved)) = (draft.status.phase.is_running(), draft.status.resolved.clone()) {
+        run(&mut draft, &resolved, is_going);
+    } else if !is_going {
+        if let Some(by) = replaced_by(&draft) {
+            ending::end(&mut draft, &End::stopped(format!("replaced by {by}")));
+        } else {
+            turn::await_turn(&mut draft);
+        }
+    }
+    draft.finish()
+}
+
+fn run(draft: &mut Draft<'_>, resolved: &Resolved, is_going: bool) {
+    if !ending::is_held(draft) {
+        if is_going {
+            return;
+        }
+        return draft.act(Act::Hold);
+    }
+    release_finished_jobs(draft, resolved);
+    let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
+    if is_going && is_rollback && has_route(draft) {
+        // The way back from a rollback would lead to what it rolls back: it goes on to its end, unless that is not in sight.
+        if draft.status.waiting.is_some() {
+            return ending::end(draft, &End::stopped("deleted while it was waiting"));
+        }
+    } else if is_going {
+        return undo(draft, resolved, "deleted while it was running", false);
+    }
+    if let Some(by) = replaced_by(draft) {
+        return undo(draft, resolved, &format!("replaced by {by}"), true);
+    }
+    if restore::is_under_way(draft) {
+        // Whatever began the way back may have changed since: what is on record is walked to its end.
+        let why = if draft.facts.group.is_some() { "replaced" } else { GROUP_GONE };
+        return undo(draft, resolved, why, true);
+    }
+    if draft.facts.deployment.spec.stop.is_some() && running_hook(draft).is_none() {
+        return stop(draft, resolved);
+    }
+    course(draft, resolved);
+}
+
+fn has_route(draft: &Draft<'_>) -> bool {
+    draft.facts.route.as_ref().is_some_and(|r| !r.is_going) && !draft.facts.namespace_is_going
+}
+
+/// The Deployment at the end of the queue, if it replaces this one.
+fn replaced_by(draft: &Draft<'_>) -> Option<String> {
+    let group = draft.facts.group.as_ref()?;
+    let status = group.status.as_ref()?;
+    let is_mine = status.active_deployment.as_ref().is_some_and(|a| a.uid == draft.facts.deployment.uid());
+    let replaces = group.spec.concurrency_policy == ConcurrencyPolicy::Replace
+        && is_mine
+        && draft.status.creator != Some(Creator::AutoRollback);
+    status.queued_deployments.last().filter(|_| replaces).map(|q| q.name.clone())
+}
+
+fn release_finished_jobs(draft: &mut Draft<'_>, resolved: &Resolved) {
+    for hook in &resolved.hooks {
+        let has_ended = draft.status.lifecycle_events.iter().any(|e| {
+            e.name == hook.event && !matches!(e.status, EventStatus::Pending | EventStatus::InProgress)
+        });
+        if has_ended {
+            hooks::release(draft, hook.event);
+        }
+    }
+}
+
+/// Puts the traffic back, then ends Stopped without a rollback.
+fn undo(draft: &mut Draft<'_>, resolved: &Resolved, why: &str, awaits_hook: bool) {
+    // However the hook judges, its event is over then and the traffic goes back.
+    if let Some(index) = running_hook(draft).filter(|_| awaits_hook) {
+        let name = draft.event(index).name;
+        let own = resolved.hooks.iter().find(|h| h.event == name);
+        if own.is_some_and(|h| hooks::advance(draft, index, h) == hooks::Verdict::Running) {
+            return;
+        }
+    }
+    if shift::finish_step(draft, resolved) {
+        return;
+    }
+    if restore::advance(draft, resolved, why) {
+        ending::end(draft, &End::stopped(why));
+        let facts = draft.facts;
+        for event in facts.jobs.keys() {
+            hooks::release(draft, *event);
+        }
+    }
+}
+
+fn running_hook(draft: &Draft<'_>) -> Option<usize> {
+    let events = &draft.status.lifecycle_events;
+    events.iter().position(|e| e.status == EventStatus::InProgress && e.name != EventName::AllowTraffic)
+}
+
+fn stop(draft: &mut Draft<'_>, resolved: &Resolved) {
+    if shift::finish_step(draft, resolved) {
+        let message = "the step on record is still being written".into();
+        draft.status.stop = Some(StopState { status: StopStatus::Pending, message });
+        return;
+    }
+    let asked = draft.facts.deployment.spec.stop.as_ref().and_then(|s| s.auto_rollback);
+    ending::end(draft, &End::on_request(asked));
+}
+
+/// Walks the course until something has to be waited for, or it ends.
+fn course(draft: &mut Draft<'_>, resolved: &Resolved) {
+    for index in 0..draft.status.lifecycle_events.len() {
+        let event = draft.status.lifecycle_events[index].clone();
+        if matches!(event.status, EventStatus::Succeeded | EventStatus::Skipped) {
+            continue;
+        }
+        let goes_on = match event.name {
+            EventName::AllowTraffic => allow_traffic(draft, index, resolved),
+            _ => hook(draft, index, resolved),
+        };
+        if !goes_on {
+            return;
+        }
+        // No event starts once a stop is asked for.
+        if draft.facts.deployment.spec.stop.is_some() {
+            return stop(draft, resolved);
+        }
+    }
+    succeed(draft, resolved);
+}
+
+fn allow_traffic(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
+    match shift::advance(draft, index, resolved) {
+        shift::Verdict::Running => false,
+        shift::Verdict::Failed(code, message) => {
+            ending::end(draft, &End::failed(code, message));
+            false
+        }
+        shift::Verdict::Done => {
+            let now = draft.now;
+            let event = draft.event(index);
+            event.status = EventStatus::Succeeded;
+            event.start_time = event.start_time.or(Some(now));
+            event.end_time = Some(now);
+            draft.status.waiting = None;
+            true
+        }
+    }
+}
+
+fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
+    let name = draft.event(index).name;
+    let now = draft.now;
+    let Some(hook) = resolved.hooks.iter().find(|h| h.event == name).cloned() else {
+        let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
+        let event = draft.event(index);
+        event.status = if is_rollback { EventStatus::Skipped } else { EventStatus::Succeeded };
+        event.start_time = Some(now);
+        event.end_time = Some(now);
+        return true;
+    };
+    match hooks::advance(draft, index, &hook) {
+        hooks::Verdict::Running => {
+            let is_stopping = draft.facts.deployment.spec.stop.is_some();
+            let message = if is_stopping {
+                format!("stopping: {name} is still running (hook {}); no further event starts", hook.name)
+            } else {
+                format!("{name}: waiting for hook {} (at most {})", hook.name, hook.timeout)
+            };
+            if is_stopping {
+                draft.status.stop = Some(StopState {
+                    status: StopStatus::Pending,
+                    message: format!("{name} is still running"),
+                });
+            }
+            if draft.status.waiting.is_none() {
+                draft.say(Verdict::Reconciling, &name.to_string(), message);
+            }
+            false
+        }
+        hooks::Verdict::Passed => {
+            draft.status.waiting = None;
+            draft.say(
+                Verdict::Reconciling,
+                &name.to_string(),
+                format!("{name}: hook {} succeeded", hook.name),
+            );
+            true
+        }
+        hooks::Verdict::Failed(_) if draft.facts.deployment.spec.stop.is_some() => {
+            stop(draft, resolved);
+            false
+        }
+        hooks::Verdict::Failed(message) => {
+            ending::end(draft, &End::failed("HookExecutionFailure", message));
+            false
+        }
+    }
+}
+
+fn succeed(draft: &mut Draft<'_>, resolved: &Resolved) {
+    let f = &resolved.function;
+    draft.status.traffic = Some(words::traffic(draft.status.traffic.as_ref(), resolved, 100));
+    draft.status.phase = Phase::Succeeded;
+    draft.status.complete_time = Some(draft.now);
+    draft.status.waiting = None;
+    let message = if f.original == f.replacement {
+        format!("version {} of {} was already served; nothing had to move", f.target_version, f.name)
+    } else {
+        format!("version {} of {} serves all traffic of alias {}", f.target_version, f.name, f.alias)
+    };
+    draft.note("DeploymentSuccess", message.clone());
+    draft.say(Verdict::Ready, "Succeeded", message);
+}

@@ -1,0 +1,250 @@
+//! How a Deployment ends, whether a rollback follows, and what is still to be done once the end is on record.
+
+use super::draft::{Draft, clip, key};
+use super::facts::RollbackFact;
+use super::hooks;
+use super::plan::{Act, NewDeployment};
+use super::weights::{self, Pair};
+use super::words;
+use crate::api::condition::Verdict;
+use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
+use crate::api::{
+    AppSpecContent, AutoRollback, Creator, DeploymentSpec, EventStatus, Phase, Revision, RollbackEvent,
+    TRAFFIC_FINALIZER, predefined,
+};
+use crate::appspec::{FunctionSpec, write_function};
+
+/// An end other than success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    phase: Phase,
+    code: &'static str,
+    message: String,
+    rollback: Rollback,
+}
+
+/// Whether a rollback follows an end.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Rollback {
+    /// If the settings name that event.
+    On(RollbackEvent),
+    /// As the request said.
+    Asked(bool),
+    /// Never: the traffic was put back already, or nothing was begun.
+    Never,
+}
+
+impl End {
+    /// A failure, by code and sentence.
+    pub fn failed(code: &'static str, message: impl Into<String>) -> Self {
+        let rollback = Rollback::On(RollbackEvent::DeploymentFailure);
+        Self { phase: Phase::Failed, code, message: message.into(), rollback }
+    }
+
+    /// A stop after which nothing needs to be undone.
+    pub fn stopped(message: impl Into<String>) -> Self {
+        Self { phase: Phase::Stopped, code: "ManualStop", message: message.into(), rollback: Rollback::Never }
+    }
+
+    /// A stop as `spec.stop` asked for it.
+    pub fn on_request(asked: Option<bool>) -> Self {
+        let rollback = asked.map_or(Rollback::On(RollbackEvent::DeploymentStopOnRequest), Rollback::Asked);
+        Self { phase: Phase::Stopped, code: "ManualStop", message: "stopped on request".into(), rollback }
+    }
+}
+
+/// Puts `end` on the draft: what runs fails, what has not begun is skipped, and the rollback to come is named.
+pub fn end(draft: &mut Draft<'_>, end: &End) {
+    if is_orphaned(draft, end) && !goes_back(draft, end) {
+        return;
+    }
+    let has_begun = draft.status.lifecycle_events.iter().any(|e| e.status != EventStatus::Pending);
+    let percent = percent_now(draft);
+    close_events(draft);
+    let follow_up = follow_up(draft, end, has_begun, percent);
+    let message = format!("{}. {follow_up}", end.message.trim_end_matches('.'));
+    draft.status.phase = end.phase;
+    draft.status.complete_time = Some(draft.now);
+    draft.status.waiting = None;
+    if let (Some(resolved), Some(percent)) = (draft.status.resolved.clone(), percent) {
+        draft.status.traffic = Some(words::traffic(draft.status.traffic.as_ref(), &resolved, percent));
+    }
+    let error = clip(end.message.clone(), 4_000);
+    draft.status.error_information = Some(ErrorInformation { code: end.code.into(), message: error });
+    if draft.facts.deployment.spec.stop.is_some() {
+        draft.status.stop =
+            Some(StopState { status: StopStatus::Succeeded, message: "no further event starts".into() });
+    }
+    draft.say(Verdict::Stalled, end.code, message.trim_end());
+    let reason = if end.phase == Phase::Failed { "DeploymentFailure" } else { "DeploymentStop" };
+    draft.warn(reason, draft.status.message.clone());
+}
+
+/// True if a rollback is wanted and its group is not there to give it a turn.
+fn is_orphaned(draft: &Draft<'_>, end: &End) -> bool {
+    let group = draft.facts.group.as_ref().filter(|g| g.metadata.deletion_timestamp.is_none());
+    group.is_none() && wants_rollback(draft, end)
+}
+
+fn wants_rollback(draft: &Draft<'_>, end: &End) -> bool {
+    let settings = draft.status.resolved.as_ref().map(|r| &r.auto_rollback);
+    let is_wanted = match end.rollback {
+        Rollback::On(event) => settings.is_some_and(|s| s.covers(event)),
+        Rollback::Asked(asked) => asked,
+        Rollback::Never => false,
+    };
+    is_wanted && draft.status.creator != Some(Creator::AutoRollback)
+}
+
+/// Puts the traffic back in place of a rollback. Answers true when that is done.
+fn goes_back(draft: &mut Draft<'_>, end: &End) -> bool {
+    let Some(resolved) = draft.status.resolved.clone() else { return true };
+    let why = format!("{}; {}", end.message, super::advance::GROUP_GONE);
+    super::restore::advance(draft, &resolved, &why)
+}
+
+/// The replacement's percentage as the route has it, or as it was last recorded.
+fn percent_now(draft: &Draft<'_>) -> Option<i32> {
+    let resolved = draft.status.resolved.as_ref()?;
+    let pair = Pair { original: &resolved.function.original, replacement: &resolved.function.replacement };
+    let recorded = draft.status.traffic.as_ref().map(|t| t.replacement.weight);
+    if pair.original == pair.replacement {
+        return recorded;
+    }
+    draft.facts.route.as_deref().and_then(|r| weights::share(r, pair)).or(recorded)
+}
+
+fn close_events(draft: &mut Draft<'_>) {
+    let now = draft.now;
+    for event in &mut draft.status.lifecycle_events {
+        match event.status {
+            EventStatus::InProgress => {
+                event.status = EventStatus::Failed;
+                event.end_time = Some(now);
+            }
+            EventStatus::Pending => event.status = EventStatus::Skipped,
+            _ => {}
+        }
+    }
+}
+
+fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<i32>) -> String {
+    let Some(resolved) = draft.status.resolved.clone() else { return "No traffic was moved.".into() };
+    let wanted = wants_rollback(draft, end) && !is_orphaned(draft, end);
+    if wanted && has_begun {
+        let name = rollback_name(draft.facts.deployment.name(), draft.facts.deployment.uid());
+        let message =
+            format!("rolling back to version {} by Deployment {name}", resolved.function.current_version);
+        let info = draft.status.rollback_info.get_or_insert_with(RollbackInfo::default);
+        info.rollback_deployment = Some(name.clone());
+        info.rollback_message = message;
+        return format!("Deployment {name} rolls back to version {}.", resolved.function.current_version);
+    }
+    let repair = words::repair(&resolved, percent.unwrap_or(0));
+    if end.rollback != Rollback::Never {
+        let why = match () {
+            () if draft.status.creator == Some(Creator::AutoRollback) => {
+                "a rollback is not itself rolled back"
+            }
+            () if !has_begun => "no lifecycle event had begun",
+            () => "automatic rollback is off for this end",
+        };
+        let info = draft.status.rollback_info.get_or_insert_with(RollbackInfo::default);
+        let told = if info.rollback_message.is_empty() {
+            String::new()
+        } else {
+            format!("{}; ", info.rollback_message)
+        };
+        info.rollback_message = format!("{told}no rollback follows: {why}");
+    }
+    repair
+}
+
+/// The rollback's name: the same for every believer, and nobody else's.
+pub fn rollback_name(name: &str, uid: &str) -> String {
+    let stem = name.get(..200).unwrap_or(name).trim_end_matches(['-', '.']);
+    format!("{stem}-rollback-{}", key(&[uid, "rollback"], 5))
+}
+
+/// What is left to do once the end is on record. Plans nothing when all of it is done.
+pub fn settle(draft: &mut Draft<'_>) {
+    let facts = draft.facts;
+    let held = facts.jobs.keys().filter(|e| !hooks::release(draft, **e)).count();
+    if !is_held(draft) {
+        return;
+    }
+    let named = draft.status.rollback_info.as_ref().and_then(|i| i.rollback_deployment.clone());
+    let is_due = named.is_some() && draft.status.creator != Some(Creator::AutoRollback);
+    match (named, facts.rollback) {
+        (Some(name), RollbackFact::Absent) if is_due && !facts.namespace_is_going => {
+            if let Some(spec) = rollback_spec(draft) {
+                let rollback_of = Some(facts.deployment.uid().into());
+                draft.act(Act::CreateRollback(NewDeployment { name, spec, rollback_of }));
+            }
+        }
+        _ if held > 0 || holds_grant(draft) => {}
+        (Some(name), RollbackFact::NameTaken) if is_due => {
+            let message = format!(
+                "NameTaken: another Deployment is named {name}; delete it, or put the traffic back by hand"
+            );
+            if let Some(info) = &mut draft.status.rollback_info {
+                info.rollback_message = message;
+            }
+            draft.act(Act::Release);
+        }
+        _ => draft.act(Act::Release),
+    }
+}
+
+/// True until the group has noted the end: one that is deleted before would vanish without a trace in the group.
+fn holds_grant(draft: &Draft<'_>) -> bool {
+    let group = draft.facts.group.as_ref().filter(|g| g.metadata.deletion_timestamp.is_none());
+    let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
+    !draft.facts.namespace_is_going && active.is_some_and(|a| a.uid == draft.facts.deployment.uid())
+}
+
+/// True while our finalizer is on the Deployment.
+pub fn is_held(draft: &Draft<'_>) -> bool {
+    let finalizers = draft.facts.deployment.metadata.finalizers.as_deref().unwrap_or_default();
+    finalizers.iter().any(|f| f == TRAFFIC_FINALIZER)
+}
+
+fn rollback_spec(draft: &Draft<'_>) -> Option<DeploymentSpec> {
+    let resolved: &Resolved = draft.status.resolved.as_ref()?;
+    let f = &resolved.function;
+    let content = write_function(&FunctionSpec {
+        logical_name: f.name.clone(),
+        name: f.name.clone(),
+        alias: f.alias.clone(),
+        current_version: Some(f.target_version.clone()),
+        target_version: f.current_version.clone(),
+        hooks: vec![],
+        warnings: vec![],
+    });
+    Some(DeploymentSpec {
+        deployment_group_ref: draft.facts.deployment.spec.deployment_group_ref.clone(),
+        revision: Revision {
+            app_spec_content: Some(AppSpecContent { content, sha256: None }),
+            config_map: None,
+        },
+        description: Some(clip(format!("rolls back {}", draft.facts.deployment.name()), 250)),
+        deployment_config_name: Some(predefined::default_name(crate::api::ComputePlatform::Function).into()),
+        auto_rollback: Some(AutoRollback::default()),
+        stop: None,
+        continue_: None,
+        hook_results: vec![],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_rollback_is_its_own_for_each_deployment_and_never_too_long() {
+        let name = rollback_name(&"d".repeat(253), "u1");
+        assert!(name.len() <= 253, "{}", name.len());
+        assert_ne!(rollback_name("d", "u1"), rollback_name("d", "u2"));
+        assert_eq!(rollback_name("d", "u1"), rollback_name("d", "u1"));
+    }
+}

@@ -1,0 +1,201 @@
+//! What a decision looks at: one frozen picture, built only by `observe` or by a test.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::api::{
+    Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, HookAnswer, LifecycleHook,
+};
+
+/// Everything one Deployment's decision may depend on. What is not known is `None` or says so; it never advances anything.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The Deployment itself.
+    pub deployment: Arc<Deployment>,
+    /// Its group.
+    pub group: Option<Arc<DeploymentGroup>>,
+    /// The group's application.
+    pub application: Option<Arc<Application>>,
+    /// The configuration that it names, when it is an object.
+    pub config: Option<Arc<DeploymentConfig>>,
+    /// The lifecycle hooks that its AppSpec names, as far as they exist.
+    pub hooks: BTreeMap<String, Arc<LifecycleHook>>,
+    /// What its revision's source holds.
+    pub revision: RevisionFact,
+    /// The Deployment that holds the group's grant, when it is another one.
+    pub rival: Option<Arc<Deployment>>,
+    /// The Deployment that this one says it rolls back.
+    pub triggering: Option<Arc<Deployment>>,
+    /// Whether the rollback that its status names exists.
+    pub rollback: RollbackFact,
+    /// The alias' route.
+    pub route: Option<Arc<RouteFact>>,
+    /// The Services of the two versions, by name.
+    pub services: BTreeMap<String, ServiceFact>,
+    /// How each hook event's Job stands.
+    pub jobs: BTreeMap<EventName, JobFact>,
+    /// How each HTTP call stands, by execution id.
+    pub calls: BTreeMap<String, CallFact>,
+    /// True while the namespace is being deleted.
+    pub namespace_is_going: bool,
+}
+
+/// What a revision's source holds right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevisionFact {
+    /// Not read, because no decision needs it.
+    NotRead,
+    /// The content.
+    Content(String),
+    /// It is not there.
+    Missing {
+        /// CamelCase.
+        reason: &'static str,
+        /// What is missing, and the cure.
+        message: String,
+    },
+}
+
+/// Whether a rollback exists.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum RollbackFact {
+    /// No object of that name is known.
+    Absent,
+    /// It is there, made for this Deployment.
+    Made,
+    /// An object of that name is there, and it is not ours.
+    NameTaken,
+}
+
+/// An HTTPRoute, as far as weights and the gateway's word go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteFact {
+    /// Name of the route.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// True while it is being deleted.
+    pub is_going: bool,
+    /// The API server's words, if it refused our last write to the route.
+    pub write_refused: Option<String>,
+    /// The rules, in order.
+    pub rules: Vec<RuleFact>,
+    /// What the gateway says of this generation.
+    pub gateway: GatewayFact,
+    /// Since when the gateway was seen at a generation or a later one, oldest first.
+    pub sightings: Vec<Sighting>,
+    /// The last generation on which a write of ours was refused because the route had changed, as far as it is remembered.
+    pub refused_at: Option<i64>,
+}
+
+impl RouteFact {
+    /// When the gateway was first seen at `generation` or a later one.
+    pub fn served_since(&self, generation: i64) -> Option<Timestamp> {
+        self.sightings.iter().filter(|s| s.generation >= generation).map(|s| s.time).min()
+    }
+}
+
+/// The gateway was seen to have taken a generation.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The route's generation.
+    pub generation: i64,
+    /// No earlier than this.
+    pub time: Timestamp,
+}
+
+/// One rule's backends, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleFact {
+    /// The backendRefs.
+    pub backends: Vec<BackendFact>,
+}
+
+/// One backendRef.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendFact {
+    /// The core Service in the route's own namespace; `None` for anything else.
+    pub service: Option<String>,
+    /// Its weight; 1 when the route does not say.
+    pub weight: i32,
+    /// The Service's port.
+    pub port: Option<i32>,
+}
+
+/// What the gateway says of the route's present generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewayFact {
+    /// No parent has ever written a status.
+    Silent,
+    /// A parent's status speaks of an older generation.
+    Behind,
+    /// Accepted, with all references resolved.
+    Taken,
+    /// Not accepted, or a reference is not resolved: the gateway's words.
+    Refused(String),
+}
+
+/// A Service and the endpoints behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFact {
+    /// False if there is no such Service.
+    pub exists: bool,
+    /// Its ports.
+    pub ports: Vec<i32>,
+    /// Ready endpoints; `None` while that is not known yet.
+    pub ready: Option<usize>,
+    /// Since when at least one has been ready without a break.
+    pub ready_since: Option<Timestamp>,
+}
+
+/// How a hook's Job stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobFact {
+    /// The Job's name.
+    pub name: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// True while our finalizer holds it.
+    pub is_held: bool,
+}
+
+/// Where a Job stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Not over.
+    Running,
+    /// Complete.
+    Succeeded,
+    /// Failed: why, and the last lines that it said.
+    Failed {
+        /// The Job's own words.
+        message: String,
+        /// The termination message of its last pod.
+        log_tail: String,
+    },
+    /// Deleted by somebody before its end.
+    Deleted,
+    /// A Job of that name is there, and it is not ours.
+    NameTaken,
+    /// The API server refuses it: its words.
+    Refused(String),
+}
+
+/// How an HTTP call stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallFact {
+    /// On its way, or between two tries.
+    Calling,
+    /// 202: the answer comes through `spec.hookResults`.
+    Later,
+    /// 200 with a verdict.
+    Answered(HookAnswer, String),
+    /// An answer that cannot become a good one.
+    Refused(String),
+    /// The Secret of its headers may not be read: the command that grants it.
+    SecretNotGranted(String),
+}

@@ -1,0 +1,259 @@
+//! One DeploymentGroup's decision: who has its turn, which desired revision starts, which history goes, how it stands.
+//!
+//! The grant (`status.activeDeployment`) is on record before a Deployment sees it and starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::draft::PATIENCE;
+use super::facts::{RevisionFact, RouteFact, ServiceFact};
+use super::plan::{NewDeployment, Note, SetWeights};
+use super::{group_desired, group_drift, group_queue, words};
+use crate::api::condition::{self, Condition, Verdict};
+use crate::api::{
+    Application, ComputePlatform, Deployment, DeploymentConfig, DeploymentGroup, DeploymentGroupStatus,
+    GroupPhase, Phase, predefined,
+};
+
+/// Reasons that say the group itself is at fault, so that none of its Deployments can start.
+pub const UNFIT: [&str; 3] = ["ApplicationMissing", "PlatformMismatch", "DeploymentConfigMissing"];
+
+/// Everything a group's decision may depend on.
+#[derive(Clone, Debug)]
+pub struct GroupFacts {
+    /// The group itself.
+    pub group: Arc<DeploymentGroup>,
+    /// Its application.
+    pub application: Option<Arc<Application>>,
+    /// The configuration that it names, when it is an object.
+    pub config: Option<Arc<DeploymentConfig>>,
+    /// Every Deployment that names the group.
+    pub deployments: Vec<Arc<Deployment>>,
+    /// False while it is not certain that the Deployment that holds the grant is really gone.
+    pub is_grant_checked: bool,
+    /// What the desired revision's source holds.
+    pub revision: RevisionFact,
+    /// The route that the last success left its traffic on.
+    pub route: Option<Arc<RouteFact>>,
+    /// Services of that route whose endpoints are known.
+    pub services: BTreeMap<String, ServiceFact>,
+}
+
+/// The outcome of one decision about a group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupPlan {
+    /// The new status, if it differs.
+    pub record: Option<Box<DeploymentGroupStatus>>,
+    /// What to do once that is on record.
+    pub acts: Vec<GroupAct>,
+    /// What people should hear of.
+    pub notes: Vec<Note>,
+    /// When to look again.
+    pub wake: Option<Timestamp>,
+}
+
+/// One effect of a group's decision.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupAct {
+    /// Creates the desired revision's Deployment, owned by the group.
+    Create(NewDeployment),
+    /// Deletes a finished Deployment over the history limit.
+    Prune {
+        /// Its name.
+        name: String,
+        /// Its uid: another object of that name stays.
+        uid: String,
+    },
+    /// Puts a route right between deployments.
+    Restore(SetWeights),
+}
+
+/// What to record and do about one group, given what is known at `now`.
+pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
+    let mut status = facts.group.status.clone().unwrap_or_default();
+    let mut plan = GroupPlan::default();
+    if facts.group.metadata.deletion_timestamp.is_some() {
+        return plan;
+    }
+    let fault = fault(facts);
+    let ended = group_queue::release(facts, &mut status);
+    group_desired::note(facts, &mut status, &mut plan, fault.is_none());
+    if fault.is_none() {
+        group_queue::grant(facts, &mut status);
+    }
+    if fault.is_none() && status.phase.is_none() {
+        status.phase = Some(GroupPhase::Ready);
+    }
+    group_queue::prune(facts, &status, &mut plan);
+    let drift = group_drift::look(facts, &mut status, &mut plan, now);
+    let (verdict, reason, message) = verdict(facts, &status, fault, drift, now, &mut plan);
+    status.message = message.clone();
+    let had = std::mem::take(&mut status.conditions);
+    let generation = facts.group.metadata.generation;
+    status.conditions = condition::conditions(
+        &had,
+        &verdict,
+        &reason,
+        &super::draft::clip(message.clone(), 1_000),
+        generation,
+        now,
+    );
+    status.observed_generation = generation;
+    if ended && status.phase == Some(GroupPhase::RolledBack) {
+        plan.notes.push(Note {
+            is_warning: true,
+            reason: "RolledBack",
+            message: super::draft::clip(message, 1_000),
+        });
+    }
+    if facts.group.status.as_ref() != Some(&status) {
+        plan.record = Some(Box::new(status));
+    } else {
+        plan.notes.clear();
+    }
+    plan
+}
+
+struct Fault {
+    reason: &'static str,
+    message: String,
+    may_come: bool,
+}
+
+fn fault(facts: &GroupFacts) -> Option<Fault> {
+    let spec = &facts.group.spec;
+    let missing = |reason, message| Some(Fault { reason, message, may_come: true });
+    let wrong = |reason, message| Some(Fault { reason, message, may_come: false });
+    let Some(application) = &facts.application else {
+        let name = &spec.application_ref.name;
+        return missing("ApplicationMissing", format!("there is no Application {name}; create it"));
+    };
+    let platform = application.spec.compute_platform;
+    if platform != ComputePlatform::Function {
+        let name = &spec.application_ref.name;
+        return wrong(
+            "PlatformMismatch",
+            format!(
+                "Application {name} is of platform {platform}, but the group has a function block; name an Application of platform Function"
+            ),
+        );
+    }
+    let name = spec.deployment_config_name.as_deref()?;
+    let config = if predefined::is_reserved(name) {
+        match predefined::find(name) {
+            Some(config) => config,
+            None => return wrong("DeploymentConfigMissing", words::unknown_predefined(name)),
+        }
+    } else {
+        match &facts.config {
+            Some(config) => config.spec.clone(),
+            None => {
+                return missing(
+                    "DeploymentConfigMissing",
+                    format!("there is no DeploymentConfig {name}; create it, or name a predefined one"),
+                );
+            }
+        }
+    };
+    if config.compute_platform == platform {
+        return None;
+    }
+    wrong(
+        "PlatformMismatch",
+        format!(
+            "deployment configuration {name} is for platform {}, the application's is {platform}; name one of platform {platform}",
+            config.compute_platform
+        ),
+    )
+}
+
+type Says = (Verdict, String, String);
+
+fn verdict(
+    facts: &GroupFacts,
+    status: &DeploymentGroupStatus,
+    fault: Option<Fault>,
+    drift: Option<(&'static str, String)>,
+    now: Timestamp,
+    plan: &mut GroupPlan,
+) -> Says {
+    if let Some(fault) = fault {
+        return unfit(&status.conditions, fault, now, plan);
+    }
+    if let Some(active) = &status.active_deployment {
+        let waiting = match status.queued_deployments.len() {
+            0 => String::new(),
+            n => format!("; {n} more waiting"),
+        };
+        return (
+            Verdict::Reconciling,
+            "Deploying".into(),
+            format!("Deployment {} is running{waiting}", active.name),
+        );
+    }
+    if let Some(obstacle) = group_desired::obstacle(facts) {
+        let (reason, message, may_come) = obstacle;
+        return unfit(&status.conditions, Fault { reason, message, may_come }, now, plan);
+    }
+    if let Some((reason, message)) = drift {
+        return (Verdict::Stalled, reason.into(), message);
+    }
+    match status.phase {
+        Some(GroupPhase::Failed | GroupPhase::Stopped | GroupPhase::RolledBack) => {
+            let phase = status.phase.map(|p| p.to_string()).unwrap_or_default();
+            (Verdict::Stalled, phase, attempted(status))
+        }
+        Some(GroupPhase::Deploying) => {
+            (Verdict::Reconciling, "Deploying".into(), "a Deployment is about to start".into())
+        }
+        _ => (Verdict::Ready, "Ready".into(), served(status)),
+    }
+}
+
+fn unfit(conditions: &[Condition], fault: Fault, now: Timestamp, plan: &mut GroupPlan) -> Says {
+    let same = condition::find(conditions, "Ready").filter(|c| c.reason == fault.reason);
+    let since = same
+        .and_then(|_| condition::find(conditions, "Reconciling"))
+        .map_or(now, |c| c.last_transition_time.0);
+    let is_stalled = same.is_some() && condition::find(conditions, "Stalled").is_some();
+    if !fault.may_come || is_stalled || now.duration_since(since) >= PATIENCE {
+        return (Verdict::Stalled, fault.reason.into(), fault.message);
+    }
+    plan.wake = Some(since + PATIENCE);
+    (Verdict::Reconciling, fault.reason.into(), fault.message)
+}
+
+fn served(status: &DeploymentGroupStatus) -> String {
+    match &status.last_successful_deployment {
+        Some(last) => format!("{} serves since Deployment {}", last.revision, last.name),
+        None => "nothing was deployed yet; create a Deployment, or set spec.revision".into(),
+    }
+}
+
+fn attempted(status: &DeploymentGroupStatus) -> String {
+    let Some(last) = &status.last_attempted_deployment else { return served(status) };
+    let why = last.message.as_deref().unwrap_or_default();
+    match (&last.rollback_of, status.phase) {
+        (Some(of), Some(GroupPhase::RolledBack)) => {
+            let wanted = status.target_revision.as_ref().map(ToString::to_string).unwrap_or_default();
+            let serves = last.revision.clone().unwrap_or_default();
+            format!(
+                "Deployment {of} of {wanted} was rolled back by {}: {serves} is served. What was rolled back is not tried again until spec.revision changes or somebody deploys it again",
+                last.name
+            )
+        }
+        _ => format!("Deployment {} ended {}: {why}", last.name, last.phase),
+    }
+}
+
+/// The phase that a group has after `ended`.
+pub fn phase_after(ended: Phase, is_rollback: bool) -> GroupPhase {
+    match (ended, is_rollback) {
+        (Phase::Succeeded, true) => GroupPhase::RolledBack,
+        (Phase::Succeeded, false) => GroupPhase::Ready,
+        (Phase::Stopped, _) => GroupPhase::Stopped,
+        _ => GroupPhase::Failed,
+    }
+}

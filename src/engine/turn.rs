@@ -1,0 +1,253 @@
+//! Before a Deployment runs: who made it, whether it has its turn, and its start.
+
+use jiff::SignedDuration;
+
+use super::draft::Draft;
+use super::ending::{self, End};
+use super::facts::Facts;
+use super::resolve::{self, Obstacle};
+use super::{shift, weights, words};
+use crate::api::condition::{Condition, Verdict, find};
+use crate::api::deployment_status::RollbackInfo;
+use crate::api::{
+    ConcurrencyPolicy, Creator, DeploymentGroup, EventName, EventStatus, LifecycleEvent, Phase,
+    ROLLBACK_OF_ANNOTATION,
+};
+
+/// How long a Deployment that has its turn waits for what it refers to (CodeDeploy: an event must start within 5 minutes).
+pub const START_PATIENCE: SignedDuration = SignedDuration::from_secs(300);
+
+/// How long a look-up may take before the object says that it goes on.
+const LOOK_UP: SignedDuration = SignedDuration::from_secs(10);
+
+/// Who asked for the Deployment: derived from what others have on record, never from its own labels.
+pub fn creator(facts: &Facts) -> Creator {
+    let (deployment, name) = (&facts.deployment, facts.deployment.name());
+    let claimed = deployment.metadata.annotations.as_ref().and_then(|a| a.get(ROLLBACK_OF_ANNOTATION));
+    let named_by = facts.triggering.as_ref().filter(|t| claimed.is_some_and(|uid| uid == t.uid()));
+    let info = named_by.and_then(|t| t.status.as_ref()).and_then(|s| s.rollback_info.as_ref());
+    if info.and_then(|i| i.rollback_deployment.as_deref()) == Some(name) {
+        return Creator::AutoRollback;
+    }
+    let desired = facts.group.as_ref().and_then(|g| g.status.as_ref()).and_then(|s| s.desired.as_ref());
+    if desired.is_some_and(|d| d.deployment == name) && is_owned(facts) {
+        return Creator::DesiredRevision;
+    }
+    deployment.status.as_ref().and_then(|s| s.creator).unwrap_or(Creator::User)
+}
+
+fn claims_rollback(facts: &Facts) -> bool {
+    facts.deployment.metadata.annotations.as_ref().is_some_and(|a| a.contains_key(ROLLBACK_OF_ANNOTATION))
+}
+
+fn is_owned(facts: &Facts) -> bool {
+    let group_uid = facts.group.as_ref().and_then(|g| g.metadata.uid.as_deref());
+    let owners = facts.deployment.metadata.owner_references.as_deref().unwrap_or_default();
+    owners.iter().any(|o| o.controller == Some(true) && Some(o.uid.as_str()) == group_uid)
+}
+
+/// Carries a Deployment that is Created or Queued as far as its start.
+pub fn await_turn(draft: &mut Draft<'_>) {
+    let facts = draft.facts;
+    draft.status.create_time = facts.deployment.metadata.creation_timestamp.as_ref().map(|t| t.0);
+    if facts.group.is_none() && facts.deployment.spec.stop.is_some() {
+        ending::end(draft, &End::stopped("stopped on request before it began"));
+        return;
+    }
+    let Some(group) = facts.group.clone() else {
+        let name = &facts.deployment.spec.deployment_group_ref.name;
+        draft.wait(
+            "DeploymentGroupMissing",
+            format!("there is no DeploymentGroup {name}; create it, and this Deployment takes its turn"),
+        );
+        return;
+    };
+    let creator = creator(facts);
+    draft.status.creator = Some(creator);
+    if facts.deployment.spec.stop.is_some() {
+        ending::end(draft, &End::stopped("stopped on request before it began; no traffic was moved"));
+        return;
+    }
+    if is_granted(facts, &group) {
+        start(draft, &group, creator);
+    } else {
+        queue(draft, &group, creator);
+    }
+}
+
+fn is_granted(facts: &Facts, group: &DeploymentGroup) -> bool {
+    let active = group.status.as_ref().and_then(|s| s.active_deployment.as_ref());
+    active.is_some_and(|a| a.uid == facts.deployment.uid())
+}
+
+fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
+    let facts = draft.facts;
+    let status = group.status.clone().unwrap_or_default();
+    let rival = facts.rival.as_ref().filter(|r| !r.phase().has_ended());
+    let position = status.queued_deployments.iter().position(|q| q.uid == facts.deployment.uid());
+    let newer = position.and_then(|p| status.queued_deployments.get(p + 1..)).and_then(|rest| rest.last());
+    let desired = status.desired.as_ref().map(|d| d.deployment.as_str());
+    if creator != Creator::AutoRollback {
+        if let (ConcurrencyPolicy::Reject, Some(rival)) = (group.spec.concurrency_policy, rival) {
+            let message = format!(
+                "Deployment {} of group {} is still running and the group's concurrencyPolicy is Reject; create it again when that one has ended",
+                rival.name(),
+                group.metadata.name.as_deref().unwrap_or_default()
+            );
+            ending::end(draft, &End::failed("DeploymentLimitExceeded", message));
+            return;
+        }
+        if let (ConcurrencyPolicy::Replace, Some(newer)) = (group.spec.concurrency_policy, newer) {
+            ending::end(draft, &End::stopped(format!("replaced by {} before it began", newer.name)));
+            return;
+        }
+    }
+    if let Some(newer) =
+        desired.filter(|d| *d != facts.deployment.name() && is_owned(facts) && !claims_rollback(facts))
+    {
+        ending::end(
+            draft,
+            &End::stopped(format!("superseded by {newer}, which carries a newer desired revision")),
+        );
+        return;
+    }
+    if let Some(cause) = unfit(&status).filter(|_| status.active_deployment.is_none()) {
+        let message = format!(
+            "DeploymentGroup {} cannot deploy: {}",
+            group.metadata.name.as_deref().unwrap_or_default(),
+            cause.message
+        );
+        draft.wait("DeploymentGroupNotReady", message);
+        return;
+    }
+    let was_waiting = draft.status.waiting.take().is_some();
+    // A rollback says at once whose it is, as long as the Deployment that it rolls back is there to say so.
+    if position.is_none()
+        && !was_waiting
+        && facts.deployment.status.is_none()
+        && creator != Creator::AutoRollback
+    {
+        return draft.keep_silent();
+    }
+    if was_waiting || facts.deployment.status.is_none() {
+        draft.say(Verdict::Reconciling, "Created", "waiting for the group to grant its turn");
+    }
+    if position.is_some() {
+        let before = status.active_deployment.as_ref().map_or("its turn", |a| a.name.as_str());
+        draft.status.phase = Phase::Queued;
+        draft.say(
+            Verdict::Reconciling,
+            "Queued",
+            format!("waiting for {before} to end; one Deployment of a group runs at a time"),
+        );
+    }
+}
+
+/// What the group says of itself while it is at fault itself, and not merely its last Deployment.
+fn unfit(status: &crate::api::DeploymentGroupStatus) -> Option<&Condition> {
+    find(&status.conditions, "Ready").filter(|c| super::group::UNFIT.contains(&c.reason.as_str()))
+}
+
+fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
+    draft.status.phase = Phase::InProgress;
+    draft.status.start_time = draft.status.start_time.or(Some(draft.now));
+    draft.status.lifecycle_events = course();
+    let before = group.status.as_ref().and_then(|s| s.last_successful_deployment.as_ref());
+    draft.status.previous_revision = before.map(|d| d.revision.clone());
+    if creator == Creator::AutoRollback
+        && let Some(triggering) = draft.facts.triggering.clone()
+    {
+        draft.status.rollback_info = Some(RollbackInfo {
+            rollback_triggering_deployment: Some(triggering.name().into()),
+            rollback_message: format!("rolls back {}", triggering.name()),
+            ..RollbackInfo::default()
+        });
+    }
+    let found = match resolve::revision(&draft.facts.deployment.spec.revision, &draft.facts.revision) {
+        Ok(found) => found,
+        Err(obstacle) => return hinder(draft, obstacle),
+    };
+    draft.status.revision = Some(found.revision.clone());
+    match resolve::snapshot(draft.facts, group, &found, creator) {
+        Ok(resolved) => {
+            draft.status.waiting = None;
+            let has = draft.facts.route.as_deref().and_then(|r| weights::share(r, shift::pair(&resolved)));
+            draft.status.traffic = Some(words::traffic(None, &resolved, has.unwrap_or(0)));
+            let message = words::started(&resolved, draft.status.rollback_info.as_ref());
+            draft.note("DeploymentStart", message.clone());
+            draft.say(Verdict::Reconciling, "InProgress", message);
+            for warning in found.spec.warnings.iter().take(1) {
+                draft.warn("AppSpecWarning", warning.clone());
+            }
+            skip_hookless(draft, &resolved, creator);
+            draft.status.resolved = Some(resolved);
+            draft.act(super::Act::Hold);
+        }
+        Err(obstacle) => hinder(draft, obstacle),
+    }
+}
+
+/// Passes a first event that has no hook in the write that starts the Deployment: it costs no write of its own.
+fn skip_hookless(
+    draft: &mut Draft<'_>,
+    resolved: &crate::api::deployment_status::Resolved,
+    creator: Creator,
+) {
+    let now = draft.now;
+    if resolved.hooks.iter().any(|h| h.event == EventName::BeforeAllowTraffic) {
+        return;
+    }
+    let event = draft.event(0);
+    event.status =
+        if creator == Creator::AutoRollback { EventStatus::Skipped } else { EventStatus::Succeeded };
+    event.start_time = Some(now);
+    event.end_time = Some(now);
+}
+
+fn hinder(draft: &mut Draft<'_>, obstacle: Obstacle) {
+    match obstacle {
+        Obstacle::Unknown => {
+            // A cache that is filling answers within moments: worth no write, unless it takes long.
+            let created =
+                draft.facts.deployment.metadata.creation_timestamp.as_ref().map_or(draft.now, |t| t.0);
+            let was_running = draft.facts.deployment.phase().is_running();
+            if !was_running && draft.now.duration_since(created) < LOOK_UP {
+                draft.wake_at(created + LOOK_UP);
+                return draft.keep_silent();
+            }
+            hinder(
+                draft,
+                Obstacle::Missing(
+                    "LookingUp",
+                    "looking up what the revision refers to; the controller cannot list it yet".into(),
+                ),
+            );
+        }
+        Obstacle::Missing(reason, message) => {
+            let lasted = draft.wait(reason, message.clone());
+            if lasted >= START_PATIENCE {
+                ending::end(draft, &End::failed(reason, message));
+            } else if let Some(waiting) = &draft.status.waiting {
+                let at = waiting.since + START_PATIENCE;
+                draft.wake_at(at);
+            }
+        }
+        Obstacle::Invalid(code, message) => ending::end(draft, &End::failed(code, message)),
+    }
+}
+
+/// The course of a Function deployment, nothing begun.
+fn course() -> Vec<LifecycleEvent> {
+    [EventName::BeforeAllowTraffic, EventName::AllowTraffic, EventName::AfterAllowTraffic]
+        .into_iter()
+        .map(|name| LifecycleEvent {
+            name,
+            status: EventStatus::Pending,
+            start_time: None,
+            end_time: None,
+            execution_id: None,
+            started: false,
+            diagnostics: None,
+        })
+        .collect()
+}

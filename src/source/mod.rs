@@ -1,0 +1,35 @@
+//! Where revisions come from: what is behind a reference right now.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client};
+
+use crate::api::{ConfigMapRevision, Revision};
+use crate::cluster::Error;
+use crate::engine::facts::RevisionFact;
+
+/// Reads a revision's content.
+///
+/// Errors: the API server cannot be asked; what is merely missing is a fact.
+pub async fn read(client: &Client, namespace: &str, revision: &Revision) -> Result<RevisionFact, Error> {
+    if let Some(text) = &revision.app_spec_content {
+        return Ok(RevisionFact::Content(text.content.clone()));
+    }
+    let Some(source) = &revision.config_map else { return Ok(RevisionFact::NotRead) };
+    let api = Api::<ConfigMap>::namespaced(client.clone(), namespace);
+    let found = api.get_opt(&source.name).await;
+    let found = found.map_err(|e| Error::from_kube(format!("ConfigMap {namespace}/{}", source.name), e))?;
+    Ok(content(source, found.as_ref()))
+}
+
+/// What the named key of a ConfigMap holds.
+pub fn content(source: &ConfigMapRevision, found: Option<&ConfigMap>) -> RevisionFact {
+    let (name, key) = (&source.name, &source.key);
+    let missing = |message| RevisionFact::Missing { reason: "RevisionMissing", message };
+    let Some(found) = found else {
+        return missing(format!("there is no ConfigMap {name}; create it with key {key}"));
+    };
+    match found.data.as_ref().and_then(|d| d.get(key)) {
+        Some(text) => RevisionFact::Content(text.clone()),
+        None => missing(format!("ConfigMap {name} has no key {key} in its data; add it")),
+    }
+}

@@ -1,0 +1,18 @@
+//! The controller's program with the chart's rights, beside a gateway that answers when told to: one world for each test.
+
+mod callee;
+mod controller;
+mod gateway;
+mod kstatus;
+mod parts;
+mod world;
+
+mod conflicts;
+mod deletion;
+mod events;
+mod hooks;
+mod leadership;
+mod references;
+mod rights;
+mod stages;
+mod turns;

@@ -1,0 +1,112 @@
+//! The controller's rights: beyond what any account may, exactly those below.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
+use kube::api::{Api, PostParams};
+
+use crate::chart::{self, CONTROLLER, RELEASE_NAMESPACE};
+use crate::server::{client_as, with_namespace};
+
+/// In every namespace: API group, resource, name of the one object (empty: all), verbs.
+const EVERYWHERE: [(&str, &str, &str, &str); 21] = [
+    ("", "configmaps", "", "get list watch"),
+    ("", "namespaces", "", "get"),
+    ("", "pods", "", "get list"),
+    ("", "services", "", "get list watch"),
+    (
+        "apiextensions.k8s.io",
+        "customresourcedefinitions",
+        "httproutes.gateway.networking.k8s.io",
+        "get list watch",
+    ),
+    ("batch", "jobs", "", "get list watch create patch delete"),
+    ("discovery.k8s.io", "endpointslices", "", "get list watch"),
+    ("events.k8s.io", "events", "", "create patch"),
+    ("gateway.networking.k8s.io", "httproutes", "", "get list watch patch"),
+    ("sluice.dev", "applications", "", "get list watch"),
+    ("sluice.dev", "applications/status", "", "update patch"),
+    ("sluice.dev", "deploymentconfigs", "", "get list watch"),
+    ("sluice.dev", "deploymentconfigs/status", "", "update patch"),
+    ("sluice.dev", "deploymentgroups", "", "get list watch patch finalize"),
+    ("sluice.dev", "deploymentgroups/finalizers", "", "update"),
+    ("sluice.dev", "deploymentgroups/status", "", "update patch"),
+    ("sluice.dev", "deployments", "", "get list watch create patch delete finalize"),
+    ("sluice.dev", "deployments/finalizers", "", "update"),
+    ("sluice.dev", "deployments/status", "", "update patch"),
+    ("sluice.dev", "lifecyclehooks", "", "get list watch"),
+    ("sluice.dev", "lifecyclehooks/status", "", "update patch"),
+];
+
+/// In the release's namespace besides.
+const AT_HOME: [(&str, &str, &str, &str); 2] = [
+    ("coordination.k8s.io", "leases", "", "create"),
+    ("coordination.k8s.io", "leases", "sluice-controller", "get update"),
+];
+
+/// API group, resource, name, verb; a wildcard in a role stays one.
+type Right = [String; 4];
+
+fn rights(table: &[(&str, &str, &str, &str)]) -> BTreeSet<Right> {
+    let each = |(group, resource, name, verbs): &(&str, &str, &str, &str)| {
+        verbs.split(' ').map(|verb| [*group, *resource, *name, verb].map(str::to_owned)).collect::<Vec<_>>()
+    };
+    table.iter().flat_map(each).collect()
+}
+
+/// What the API server says that the account may do in the namespace, and with objects that are in none.
+async fn rights_of(account: &str, namespace: &str) -> BTreeSet<Right> {
+    let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.into()) };
+    let review = SelfSubjectRulesReview { spec, ..Default::default() };
+    let api = Api::all(client_as(account).await);
+    let status =
+        api.create(&PostParams::default(), &review).await.expect("a review").status.expect("an answer");
+    assert!(!status.incomplete, "{:?}", status.evaluation_error);
+    let mut rights = BTreeSet::new();
+    for rule in status.resource_rules {
+        let names =
+            rule.resource_names.filter(|names| !names.is_empty()).unwrap_or_else(|| vec![String::new()]);
+        for group in rule.api_groups.iter().flatten() {
+            for resource in rule.resources.iter().flatten() {
+                for name in &names {
+                    rights.extend(
+                        rule.verbs.iter().map(|verb| [group, resource, name, verb].map(String::clone)),
+                    );
+                }
+            }
+        }
+    }
+    rights
+}
+
+/// Beyond what an account has that nobody gave anything.
+async fn given_to_the_controller(namespace: &str) -> BTreeSet<Right> {
+    let anyone = rights_of("system:serviceaccount:elsewhere:anyone", namespace).await;
+    assert!(!anyone.is_empty(), "every account may ask for its rights");
+    rights_of(CONTROLLER, namespace).await.difference(&anyone).cloned().collect()
+}
+
+#[test]
+fn the_controller_may_what_it_needs_and_nothing_else() {
+    with_namespace(|client, namespace| async move {
+        chart::install(&client, &namespace).await;
+        let mut expected = rights(&EVERYWHERE);
+        assert_eq!(given_to_the_controller(&namespace).await, expected, "in any namespace");
+        expected.extend(rights(&AT_HOME));
+        assert_eq!(given_to_the_controller(RELEASE_NAMESPACE).await, expected, "in its own");
+    });
+}
+
+#[test]
+fn the_controller_may_nothing_with_secrets() {
+    with_namespace(|client, namespace| async move {
+        chart::install(&client, &namespace).await;
+        for space in [namespace.as_str(), RELEASE_NAMESPACE, "kube-system"] {
+            for [group, resource, name, verb] in rights_of(CONTROLLER, space).await {
+                let has_secrets = (group.is_empty() || group == "*")
+                    && (resource.starts_with("secrets") || resource == "*");
+                assert!(!has_secrets, "{verb} {resource} {name} in {space}");
+            }
+        }
+    });
+}

@@ -1,0 +1,102 @@
+//! A status as our types write it, with every field filled in, is stored and read back unchanged.
+//!
+//! Where a type and its schema disagree the API server drops the field or refuses the write, and the controller would find out
+//! at the end of a deployment.
+
+use std::fmt::Debug;
+
+use kube::api::{Api, PostParams};
+use kube::core::{NamespaceResourceScope, object::HasStatus};
+use kube::{Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sluice::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook};
+
+use crate::definitions;
+use crate::server::with_namespace;
+
+/// A value that has every property of the schema; each list has one item.
+fn fullest(schema: &Value) -> Value {
+    if let Some(one) = schema["enum"].get(0) {
+        return one.clone();
+    }
+    match (schema["type"].as_str(), schema["format"].as_str()) {
+        (Some("object"), _) => {
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            properties.map(|(name, property)| (name.clone(), fullest(property))).collect()
+        }
+        (Some("array"), _) => json!([fullest(&schema["items"])]),
+        (Some("string"), Some("date-time")) => json!("2026-01-02T03:04:05Z"),
+        (Some("string"), _) => text(schema),
+        (Some("integer"), _) => json!(7),
+        (Some("boolean"), _) => json!(true),
+        other => panic!("no value for {other:?}"),
+    }
+}
+
+fn text(schema: &Value) -> Value {
+    let candidates = ["text", "5m", "http://probe.tools/verify"];
+    let digest = "0a".repeat(32);
+    let pattern = schema["pattern"].as_str().unwrap_or_default();
+    match pattern {
+        "" => json!(candidates[0]),
+        _ if pattern.contains("(ms|s|m|h)") => json!(candidates[1]),
+        _ if pattern.contains("https?") => json!(candidates[2]),
+        _ if pattern.contains("a-fA-F") => json!(digest),
+        _ => json!("Reason"),
+    }
+}
+
+async fn is_kept<K>(client: &Client, namespace: &str, spec: Value)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + HasStatus<Status: PartialEq + Debug + Serialize + DeserializeOwned>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned,
+{
+    let kind = K::kind(&());
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let manifest =
+        json!({"apiVersion": K::api_version(&()), "kind": kind, "metadata": {"name": "full"}, "spec": spec});
+    let object: K = serde_json::from_value(manifest).expect("an object");
+    let mut stored = api.create(&PostParams::default(), &object).await.expect("created");
+
+    let fields = definitions::fields();
+    let schema = &fields.iter().find(|f| f.kind == kind && f.path == "status").expect("a status").schema;
+    let mut full = fullest(schema);
+    if let Some(routing) = full.pointer_mut("/resolved/trafficRouting") {
+        *routing = json!({"type": "TimeBasedCanary", "canary": routing["canary"]});
+    }
+    let typed: K::Status =
+        serde_json::from_value(full.clone()).expect("our type reads what the schema allows");
+    assert_eq!(
+        json!(typed),
+        full,
+        "{kind}: our type writes every field of the schema, and in the same words"
+    );
+
+    *stored.status_mut() = Some(typed);
+    let replaced =
+        api.replace_status("full", &PostParams::default(), &stored).await.expect("a status is accepted");
+    assert_eq!(replaced.status(), stored.status(), "{kind}: nothing is dropped");
+}
+
+#[test]
+fn a_status_with_every_field_is_stored_and_read_back_unchanged() {
+    with_namespace(|client, namespace| async move {
+        let revision = json!({"appSpecContent": {"content": "version: 0.0"}});
+        let aliases = json!([{"name": "live", "httpRoute": {"name": "hello"}}]);
+        let function = json!({"computePlatform": "Function"});
+        let routing = json!({"computePlatform": "Function", "trafficRouting": {"type": "AllAtOnce"}});
+        let group = json!({"applicationRef": {"name": "hello"}, "function": {"aliases": aliases}});
+        let deployment = json!({"deploymentGroupRef": {"name": "hello-prod"}, "revision": revision});
+        is_kept::<Application>(&client, &namespace, function).await;
+        is_kept::<DeploymentConfig>(&client, &namespace, routing).await;
+        is_kept::<LifecycleHook>(&client, &namespace, json!({"http": {"url": "http://probe"}})).await;
+        is_kept::<DeploymentGroup>(&client, &namespace, group).await;
+        is_kept::<Deployment>(&client, &namespace, deployment).await;
+    });
+}

@@ -1,0 +1,98 @@
+//! Each golden story is as it is written down, and ends the same however its controller crashes.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::objects::{Kind, Object};
+use super::parallel::in_parallel;
+use super::stories::{STORIES, Story};
+use super::world::World;
+
+fn path(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "sim", "stories", &format!("{name}.golden")].iter().collect()
+}
+
+/// The story so far, for people.
+pub fn told(world: &World) -> String {
+    world.log.lines.join("\n") + "\n"
+}
+
+/// How a run ended: every phase, every weight, how the group stands; no times.
+pub fn end_of(world: &World) -> String {
+    let mut end = String::new();
+    for object in world.store.all(Kind::Deployment).filter_map(Object::deployment) {
+        let _ = writeln!(end, "{} {}", object.name(), object.phase());
+    }
+    for route in world.store.all(Kind::Route).filter_map(Object::route) {
+        for backend in route.rules.iter().flat_map(|r| &r.backends) {
+            let _ = writeln!(end, "{} {} {}", route.name, backend.service, backend.weight);
+        }
+    }
+    for group in world.store.all(Kind::Group).filter_map(Object::group) {
+        let status = group.status.clone().unwrap_or_default();
+        let reasons: Vec<_> = status.conditions.iter().map(|c| format!("{}={}", c.type_, c.reason)).collect();
+        let _ = writeln!(end, "group {:?} {}", status.phase, reasons.join(" "));
+    }
+    end
+}
+
+#[test]
+fn every_golden_story_is_as_it_is_written_down() {
+    let mut wrong = vec![];
+    for (name, story) in STORIES {
+        let mut world = story();
+        let outcome = world.run();
+        let mut told = told(&world);
+        if let Err(breach) = outcome {
+            let _ = writeln!(told, "BREACH {breach}");
+            wrong.push(format!("{name}: {breach}"));
+        }
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path(name), &told).unwrap();
+        } else if std::fs::read_to_string(path(name)).unwrap_or_default() != told {
+            wrong.push(format!("{name} differs; UPDATE_GOLDEN=1 writes it anew. It went:\n{told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What goes wrong first in a story whose controller crashes before each of its sub-steps in turn.
+fn crashed((name, story): &Story) -> Option<String> {
+    let mut calm = story();
+    if let Err(breach) = calm.run() {
+        return Some(format!("{name}: {breach}"));
+    }
+    let wanted = end_of(&calm);
+    (1..=calm.sub_steps).find_map(|at| {
+        let mut world = story();
+        world.crash_at = Some(at);
+        let outcome = world.run();
+        let end = end_of(&world);
+        match outcome {
+            Err(breach) => Some(format!("{name}, crash at {at}: {breach}\n{}", told(&world))),
+            Ok(()) if end != wanted => {
+                Some(format!("{name}, crash at {at}: ended\n{end}and not\n{wanted}{}", told(&world)))
+            }
+            Ok(()) => None,
+        }
+    })
+}
+
+#[test]
+fn every_golden_story_ends_the_same_after_a_crash_at_any_sub_step() {
+    let wrong: Vec<String> = in_parallel(STORIES, crashed).into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn the_stories_on_disk_are_those_that_are_told() {
+    let mut names: Vec<_> = STORIES.iter().map(|(n, _)| format!("{n}.golden")).collect();
+    names.sort();
+    let directory = path("x").parent().unwrap().to_owned();
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|f| f.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, names);
+}

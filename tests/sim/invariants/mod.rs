@@ -1,0 +1,141 @@
+//! What must hold after every sub-step. Each invariant is a function over one commit and the ledger of all before it.
+
+mod ends;
+mod starts;
+mod steps;
+mod weights;
+
+pub use weights::only_weights_change;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sluice::api::{Deployment, DeploymentGroup, EventName};
+
+use super::objects::{Kind, Object, Route};
+use super::store::{Actor, Commit, Store};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug)]
+pub struct Breach {
+    pub invariant: &'static str,
+    pub what: String,
+}
+
+impl Breach {
+    /// Names the invariant and what broke it.
+    pub fn new(invariant: &'static str, what: impl Into<String>) -> Self {
+        Self { invariant, what: what.into() }
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.what)
+    }
+}
+
+/// What an invariant answers.
+pub type Holds = Result<(), Breach>;
+
+/// What happened so far, as far as invariants need it.
+#[derive(Default)]
+pub struct Ledger {
+    /// Every Deployment as last seen, gone ones included.
+    pub deployments: BTreeMap<String, Arc<Deployment>>,
+    /// Every group as last seen.
+    pub groups: BTreeMap<String, Arc<DeploymentGroup>>,
+    /// When the gateway took which generation, by route.
+    pub taken: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    /// The routes that a Deployment wrote: its uid; generation and time.
+    pub writes: BTreeMap<String, Vec<(i64, Timestamp)>>,
+    /// Creations of Deployments by name.
+    pub made: BTreeMap<String, usize>,
+    /// Starts of Jobs by execution id.
+    pub jobs: BTreeMap<String, usize>,
+    /// Execution ids of calls, by Deployment and event.
+    pub calls: BTreeMap<(String, EventName), BTreeSet<String>>,
+    /// How a Job will go, by execution id, as its template says.
+    pub job_plans: BTreeMap<String, String>,
+}
+
+impl Ledger {
+    /// A hook's server was called.
+    pub fn note_call(&mut self, deployment: &str, event: EventName, id: &str) {
+        self.calls.entry((deployment.into(), event)).or_default().insert(id.into());
+    }
+
+    /// Checks one commit against all invariants, and takes it down.
+    pub fn check(&mut self, commit: &Commit, store: &Store) -> Holds {
+        self.take_down(commit);
+        if let (Some(Object::Route(after)), Some(Object::Route(before))) = (&commit.after, &commit.before) {
+            self.check_route(commit, before, after)?;
+        }
+        if let Some(Object::Job(_)) = &commit.after {
+            starts::no_job_starts_twice(self, commit)?;
+            starts::the_ended_starts_no_job(self, commit)?;
+        }
+        if let Some(Object::Deployment(after)) = &commit.after {
+            let before = commit.before.as_ref().and_then(Object::deployment);
+            starts::no_deployment_is_made_twice(self, commit)?;
+            starts::no_hook_has_two_execution_ids(self)?;
+            starts::one_runs_per_group(store)?;
+            starts::only_the_granted_starts(self, before, after)?;
+            steps::no_step_is_early(self, commit, before, after)?;
+            steps::no_step_is_skipped(after)?;
+            steps::a_status_takes_one_step_at_most(before, after)?;
+            ends::an_end_is_final(before, after)?;
+            ends::an_end_says_why(after)?;
+            ends::events_go_forward(before, after)?;
+        }
+        if let Some(object) = &commit.after {
+            ends::conditions_are_consistent(object)?;
+        }
+        Ok(())
+    }
+
+    fn check_route(&mut self, commit: &Commit, before: &Arc<Route>, after: &Arc<Route>) -> Holds {
+        let Actor::Controller(_, (kind, name)) = &commit.by else { return Ok(()) };
+        weights::only_weights_change(before, after)?;
+        if *kind == Kind::Group {
+            return Ok(());
+        }
+        let Some(deployment) = self.deployments.get(name) else { return Ok(()) };
+        weights::the_ended_moves_nothing(deployment, before, after)?;
+        weights::the_pair_keeps_its_sum(deployment, before, after)?;
+        weights::the_replacement_never_goes_back(deployment, before, after)?;
+        weights::a_written_step_is_on_record(deployment, after)
+    }
+
+    fn take_down(&mut self, commit: &Commit) {
+        match &commit.after {
+            Some(Object::Deployment(d)) => {
+                *self.made.entry(commit.key.1.clone()).or_default() += usize::from(commit.before.is_none());
+                self.deployments.insert(commit.key.1.clone(), d.clone());
+            }
+            Some(Object::Group(g)) => {
+                self.groups.insert(commit.key.1.clone(), g.clone());
+            }
+            Some(Object::Job(job)) if commit.before.is_none() => {
+                *self.jobs.entry(job.execution_id.clone()).or_default() += 1;
+            }
+            Some(Object::Route(route)) => {
+                let had = commit.before.as_ref().and_then(Object::route);
+                if let (Actor::Gateway, Some(status)) = (&commit.by, &route.status)
+                    && status.refused.is_none()
+                {
+                    self.taken.entry(route.name.clone()).or_default().push((status.generation, commit.at));
+                }
+                if let Actor::Controller(_, (Kind::Deployment, name)) = &commit.by
+                    && had.is_some_and(|r| r.generation != route.generation)
+                {
+                    let uid = self.deployments.get(name).map(|d| d.uid().to_owned()).unwrap_or_default();
+                    self.writes.entry(uid).or_default().push((route.generation, commit.at));
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Invariants on the routes.
+
+use sluice::api::{Creator, Deployment};
+
+use super::super::objects::{Backend, Route, Rule};
+use super::{Breach, Holds};
+
+fn pair(deployment: &Deployment) -> Option<(String, String)> {
+    let f = &deployment.status.as_ref()?.resolved.as_ref()?.function;
+    Some((f.original.clone(), f.replacement.clone()))
+}
+
+fn weight(rule: &Rule, service: &str) -> i32 {
+    rule.backends.iter().filter(|b| b.service == service).map(|b| b.weight).sum()
+}
+
+/// The replacement's share of the pair, in parts of the pair's sum, where the pair stands at all.
+fn share(rule: &Rule, pair: &(String, String)) -> Option<(i64, i64)> {
+    let (old, new) = (i64::from(weight(rule, &pair.0)), i64::from(weight(rule, &pair.1)));
+    (old + new > 0).then_some((new, old + new))
+}
+
+/// We change backendRefs' weights, add and remove the pair's, and nothing else: no filter, no port, no other part of the route.
+pub fn only_weights_change(before: &Route, after: &Route) -> Holds {
+    let broken = |what: String| Err(Breach::new("only_weights_change", what));
+    if (&before.rest, before.rules.len(), &before.status) != (&after.rest, after.rules.len(), &after.status) {
+        return broken("the route lost something beside its weights".into());
+    }
+    for (index, (old, new)) in before.rules.iter().zip(&after.rules).enumerate() {
+        if old.filters != new.filters {
+            return broken(format!("the filters of rule {index} changed"));
+        }
+        for backend in &new.backends {
+            let bare = |b: &Backend| (b.port, b.filters.clone());
+            let known = old.backends.iter().find(|b| b.service == backend.service);
+            let is_fine = match known {
+                Some(known) => bare(known) == bare(backend),
+                None => old.backends.iter().any(|b| bare(b) == bare(backend)),
+            };
+            if !is_fine {
+                return broken(format!("the backendRef to {} changed beside its weight", backend.service));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The pair's weights keep their sum, or become 100 where the pair is alone; every other backend keeps its weight.
+pub fn the_pair_keeps_its_sum(deployment: &Deployment, before: &Route, after: &Route) -> Holds {
+    let Some(pair) = pair(deployment) else { return Ok(()) };
+    for (index, (old, new)) in before.rules.iter().zip(&after.rules).enumerate() {
+        let others = |rule: &Rule| -> Vec<Backend> {
+            rule.backends.iter().filter(|b| b.service != pair.0 && b.service != pair.1).cloned().collect()
+        };
+        let sum = |rule: &Rule| weight(rule, &pair.0) + weight(rule, &pair.1);
+        let is_alone = others(old).iter().all(|b| b.weight == 0);
+        let is_kept = sum(old) == sum(new) || (is_alone && sum(new) == 100);
+        if others(old) != others(new) || !is_kept {
+            let what = format!("rule {index} of {}: {} became {}", after.name, told(old), told(new));
+            return Err(Breach::new("the_pair_keeps_its_sum", what));
+        }
+    }
+    Ok(())
+}
+
+/// The replacement's share goes up only, unless the deployment puts the traffic back and has that on record.
+pub fn the_replacement_never_goes_back(deployment: &Deployment, before: &Route, after: &Route) -> Holds {
+    let Some(pair) = pair(deployment) else { return Ok(()) };
+    let traffic = deployment.status.as_ref().and_then(|s| s.traffic.as_ref());
+    if traffic.and_then(|t| t.steps.last()).is_some_and(|s| s.weight == 0) {
+        return Ok(());
+    }
+    for (old, new) in before.rules.iter().zip(&after.rules) {
+        if let (Some((a, of_a)), Some((b, of_b))) = (share(old, &pair), share(new, &pair))
+            && b * of_a < a * of_b
+        {
+            let what = format!("{}: {} became {}", deployment.name(), told(old), told(new));
+            return Err(Breach::new("the_replacement_never_goes_back", what));
+        }
+    }
+    Ok(())
+}
+
+/// What is written is a step that was recorded before: the last one, or, by a late hand, one before it.
+pub fn a_written_step_is_on_record(deployment: &Deployment, after: &Route) -> Holds {
+    let Some(pair) = pair(deployment) else { return Ok(()) };
+    let traffic = deployment.status.as_ref().and_then(|s| s.traffic.as_ref());
+    let steps = traffic.map(|t| t.steps.as_slice()).unwrap_or_default();
+    for rule in &after.rules {
+        let Some((part, whole)) = share(rule, &pair) else { continue };
+        let is_known = steps.iter().any(|s| (part * 100 - i64::from(s.weight) * whole).abs() * 2 <= whole);
+        if !is_known {
+            let what = format!("{} wrote {}, which is no step on record", deployment.name(), told(rule));
+            return Err(Breach::new("a_written_step_is_on_record", what));
+        }
+    }
+    Ok(())
+}
+
+/// Once its end is on record a deployment moves no weight, not even by an act that was recorded before.
+pub fn the_ended_moves_nothing(deployment: &Deployment, before: &Route, after: &Route) -> Holds {
+    if !deployment.phase().has_ended() || before.rules == after.rules {
+        return Ok(());
+    }
+    let who = deployment.status.as_ref().and_then(|s| s.creator).unwrap_or(Creator::User);
+    let what = format!(
+        "{} ({who}) is {} and wrote {} over {}",
+        deployment.name(),
+        deployment.phase(),
+        after.rules.iter().map(told).collect::<String>(),
+        before.rules.iter().map(told).collect::<String>(),
+    );
+    Err(Breach::new("the_ended_moves_nothing", what))
+}
+
+fn told(rule: &Rule) -> String {
+    let parts: Vec<_> = rule.backends.iter().map(|b| format!("{} {}", b.service, b.weight)).collect();
+    format!("[{}]", parts.join(" / "))
+}

@@ -1,0 +1,166 @@
+//! The story of a run as a human reads it: one line for each change that matters.
+
+use jiff::Timestamp;
+use sluice::api::{Deployment, DeploymentGroup, EventStatus};
+use sluice::engine::Note;
+
+use super::objects::{JobEnd, Object, Route};
+use super::store::{Actor, Commit};
+
+/// The lines so far.
+pub struct Log {
+    start: Timestamp,
+    pub lines: Vec<String>,
+    notes: Vec<(String, Note)>,
+}
+
+impl Log {
+    /// An empty story.
+    pub fn new(start: Timestamp) -> Self {
+        Self { start, lines: vec![], notes: vec![] }
+    }
+
+    /// Adds a line.
+    pub fn line(&mut self, at: Timestamp, who: &str, what: &str) {
+        let millis = at.duration_since(self.start).as_millis();
+        let time = format!("t=+{}.{}s", millis / 1_000, millis % 1_000 / 100);
+        self.lines.push(format!("{time:<12} {who:<8} {what}"));
+    }
+
+    /// Keeps a note that was told as an Event until the commits behind it are told.
+    pub fn note(&mut self, about: &str, note: Note) {
+        self.notes.push((about.into(), note));
+    }
+
+    /// Adds the notes that were kept; one that only repeats the line before it says so by its reason alone.
+    pub fn tell_notes(&mut self, at: Timestamp) {
+        for (about, note) in std::mem::take(&mut self.notes) {
+            let kind = if note.is_warning { "Warning" } else { "Normal" };
+            let known = format!("| {}", note.message);
+            let is_known = self.lines.iter().rev().take(2).any(|l| l.ends_with(&known));
+            let message = if is_known { "the same" } else { &note.message };
+            self.line(at, "event", &format!("{about}: {kind} {} | {message}", note.reason));
+        }
+    }
+
+    /// Adds what a commit changes, if it matters.
+    pub fn commit(&mut self, commit: &Commit) {
+        let who = match &commit.by {
+            Actor::User => "user",
+            Actor::Gateway => "gateway",
+            Actor::Jobs => "jobs",
+            Actor::Kubelet => "kubelet",
+            Actor::Garbage => "garbage",
+            Actor::Controller(0, _) => "sluice",
+            Actor::Controller(..) => "sluice-2",
+        };
+        let mut lines = vec![];
+        match (&commit.before, &commit.after) {
+            (None, Some(Object::Deployment(d))) => lines.push(format!("{}: created", d.name())),
+            (Some(o), None) => lines.push(format!("{:?} {} is gone", o.key().0, o.key().1)),
+            (Some(Object::Deployment(before)), Some(Object::Deployment(after))) => {
+                lines.extend(deployment(before, after));
+            }
+            (Some(Object::Group(before)), Some(Object::Group(after))) => lines.extend(group(before, after)),
+            (before, Some(Object::Route(after))) => {
+                lines.extend(route(before.as_ref().and_then(Object::route).map(|r| &**r), after));
+            }
+            (None, Some(Object::Job(job))) => lines.push(format!("Job {} starts", job.name)),
+            (Some(Object::Job(before)), Some(Object::Job(after))) if before.end != after.end => {
+                let end = match &after.end {
+                    Some(JobEnd::Failed { message, .. }) => format!("fails: {message}"),
+                    _ => "completes".into(),
+                };
+                lines.push(format!("Job {} {end}", after.name));
+            }
+            (_, Some(Object::Service(service))) => {
+                lines.push(format!("Service {} has {} ready endpoints", service.name, service.ready));
+            }
+            _ => {}
+        }
+        for line in lines {
+            self.line(commit.at, who, &line);
+        }
+    }
+}
+
+fn deployment(before: &Deployment, after: &Deployment) -> Option<String> {
+    let facts = |d: &Deployment| {
+        let status = d.status.clone().unwrap_or_default();
+        let summary = status.traffic.as_ref().map(|t| t.summary.clone());
+        let conditions: Vec<_> =
+            status.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect();
+        let stop = status.stop.clone();
+        (status.phase, events(d), summary, status.message, conditions, stop, status.rollback_info)
+    };
+    if facts(before) == facts(after) {
+        return None;
+    }
+    let status = after.status.as_ref()?;
+    let traffic = status.traffic.as_ref().map(|t| format!(" | {}", t.summary)).unwrap_or_default();
+    let conditions: Vec<_> = status.conditions.iter().filter(|c| c.status == "True").collect();
+    let condition = conditions.first().map(|c| format!("{}={}", c.type_, c.reason)).unwrap_or_default();
+    let stop =
+        status.stop.as_ref().map(|s| format!(" | stop {:?}: {}", s.status, s.message)).unwrap_or_default();
+    let error = status.error_information.as_ref().map(|e| format!(" | {}", e.code)).unwrap_or_default();
+    let info = status.rollback_info.as_ref().map(|i| i.rollback_message.as_str()).unwrap_or_default();
+    let info = if info.is_empty() { String::new() } else { format!(" | rollback: {info}") };
+    Some(format!(
+        "{}: {} {condition}{}{traffic}{error}{stop}{info} | {}",
+        after.name(),
+        status.phase,
+        events(after),
+        status.message
+    ))
+}
+
+fn events(deployment: &Deployment) -> String {
+    let events = deployment.status.as_ref().map(|s| s.lifecycle_events.as_slice()).unwrap_or_default();
+    let mark = |s: EventStatus| match s {
+        EventStatus::Pending => '.',
+        EventStatus::InProgress => '>',
+        EventStatus::Succeeded => '+',
+        EventStatus::Failed => '!',
+        EventStatus::Skipped => '-',
+        EventStatus::Unknown => '?',
+    };
+    if events.is_empty() {
+        return String::new();
+    }
+    format!(" [{}]", events.iter().map(|e| mark(e.status)).collect::<String>())
+}
+
+fn group(before: &DeploymentGroup, after: &DeploymentGroup) -> Option<String> {
+    let facts = |g: &DeploymentGroup| {
+        let s = g.status.clone().unwrap_or_default();
+        (s.phase, s.message, s.active_deployment, s.queued_deployments)
+    };
+    if facts(before) == facts(after) {
+        return None;
+    }
+    let status = after.status.as_ref()?;
+    let phase = status.phase.map(|p| p.to_string()).unwrap_or_default();
+    let queued: Vec<_> = status.queued_deployments.iter().map(|q| q.name.as_str()).collect();
+    let queue = if queued.is_empty() { String::new() } else { format!(" | queued: {}", queued.join(", ")) };
+    let conditions: Vec<_> = status.conditions.iter().filter(|c| c.status == "True").collect();
+    let condition = conditions.first().map(|c| format!("{}={}", c.type_, c.reason)).unwrap_or_default();
+    let name = after.metadata.name.as_deref().unwrap_or_default();
+    Some(format!("group {name}: {phase} {condition}{queue} | {}", status.message))
+}
+
+fn route(before: Option<&Route>, after: &Route) -> Option<String> {
+    let name = &after.name;
+    if before.is_none_or(|b| b.rules != after.rules || b.rest != after.rest) {
+        let told = |rule: &super::objects::Rule| {
+            let parts: Vec<_> = rule.backends.iter().map(|b| format!("{} {}", b.service, b.weight)).collect();
+            parts.join(" / ")
+        };
+        let rules: Vec<_> = after.rules.iter().map(told).collect();
+        return Some(format!("route {name} generation {}: {}", after.generation, rules.join("; ")));
+    }
+    let status = after.status.as_ref()?;
+    match &status.refused {
+        Some(words) => Some(format!("route {name}: refuses generation {}: {words}", status.generation)),
+        None => Some(format!("route {name}: takes generation {}", status.generation)),
+    }
+}

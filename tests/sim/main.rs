@@ -1,0 +1,28 @@
+//! The simulated world: the real `engine::decide` and `engine::group::decide` among simulated objects, actors and crashes.
+//!
+//! `cargo test --test sim` tells the golden stories and `SIM_SEEDS` (1,000) random ones. `UPDATE_GOLDEN=1` rewrites
+//! the goldens; `SIM_SEED=n` replays one random world and prints it.
+
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+mod actors;
+mod believer;
+mod broken;
+mod budget;
+mod cache;
+mod effects;
+mod goldens;
+mod invariants;
+mod log;
+mod memory;
+mod objects;
+mod observe;
+mod parallel;
+mod quiet;
+mod random;
+mod rng;
+mod script;
+mod setup;
+mod store;
+mod stories;
+mod world;

@@ -1,0 +1,240 @@
+//! A believer's facts: from its cache and its memory, as the real observe builds them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sluice::api::{Deployment, DeploymentGroup, EventName, ROLLBACK_OF_ANNOTATION, Revision};
+use sluice::engine::facts::{
+    BackendFact, Facts, GatewayFact, JobFact, JobState, RevisionFact, RollbackFact, RouteFact, RuleFact,
+    ServiceFact,
+};
+use sluice::engine::group::GroupFacts;
+use sluice::engine::{hooks, needs};
+
+use super::cache::Cache;
+use super::memory::Memory;
+use super::objects::{JobEnd, Key, Kind, Object, Route};
+use super::store::Store;
+
+/// The facts of one Deployment; `None` if it is gone, or if the cache lacks what this believer wrote itself.
+pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Option<Facts> {
+    let deployment = cache.get(Kind::Deployment, name)?.deployment()?.clone();
+    let group_name = &deployment.spec.deployment_group_ref.name;
+    let group = cache.get(Kind::Group, group_name).and_then(Object::group).cloned();
+    let revision = content(cache, &deployment, group.as_deref());
+    let needs = match (&group, deployment.phase().is_running() && has_snapshot(&deployment)) {
+        (_, true) => needs::of_running(&deployment),
+        (Some(group), false) if !deployment.phase().has_ended() => {
+            let content = if let RevisionFact::Content(c) = &revision { Some(c.as_str()) } else { None };
+            needs::of_start(&deployment, group, content)
+        }
+        _ => needs::Needs::default(),
+    };
+    let route = needs.route.as_deref().and_then(|r| cache.get(Kind::Route, r)).and_then(Object::route);
+    let own = [(Kind::Deployment, name.to_owned())];
+    let written = own.into_iter().chain(needs.route.clone().map(|r| (Kind::Route, r)));
+    let jobs = jobs(cache, store, &deployment);
+    let written: Vec<Key> =
+        written.chain(job_names(&deployment).into_iter().map(|(_, n)| (Kind::Job, n))).collect();
+    if written.iter().any(|key| !memory.is_current(cache, key)) {
+        return None;
+    }
+    let application = group.as_ref().and_then(|g| cache.get(Kind::Application, &g.spec.application_ref.name));
+    let config = needs.config.as_deref().and_then(|c| cache.get(Kind::Config, c));
+    Some(Facts {
+        application: application
+            .and_then(|o| if let Object::Application(a) = o { Some(a.clone()) } else { None }),
+        config: config.and_then(|o| if let Object::Config(c) = o { Some(c.clone()) } else { None }),
+        hooks: needs.hooks.iter().filter_map(|h| hook(cache, h)).collect(),
+        revision,
+        rival: rival(cache, &deployment, group.as_deref()),
+        triggering: triggering(cache, &deployment),
+        rollback: rollback(cache, &deployment),
+        route: route.map(|r| Arc::new(route_fact(r, memory))),
+        services: needs.services.iter().map(|s| (s.clone(), service(cache, memory, s))).collect(),
+        jobs,
+        calls: memory.calls.clone(),
+        namespace_is_going: false,
+        deployment,
+        group,
+    })
+}
+
+fn has_snapshot(deployment: &Deployment) -> bool {
+    deployment.status.as_ref().is_some_and(|s| s.resolved.is_some())
+}
+
+fn hook(cache: &Cache, name: &str) -> Option<(String, Arc<sluice::api::LifecycleHook>)> {
+    match cache.get(Kind::Hook, name)? {
+        Object::Hook(hook) => Some((name.into(), hook.clone())),
+        _ => None,
+    }
+}
+
+fn content(cache: &Cache, deployment: &Deployment, group: Option<&DeploymentGroup>) -> RevisionFact {
+    if group.is_none() || deployment.phase().has_ended() || has_snapshot(deployment) {
+        return RevisionFact::NotRead;
+    }
+    source(cache, &deployment.spec.revision)
+}
+
+fn source(cache: &Cache, revision: &Revision) -> RevisionFact {
+    if let Some(content) = &revision.app_spec_content {
+        return RevisionFact::Content(content.content.clone());
+    }
+    let Some(wanted) = &revision.config_map else { return RevisionFact::NotRead };
+    let data = match cache.get(Kind::ConfigMap, &wanted.name) {
+        Some(Object::ConfigMap(map)) => map.data.get(&wanted.key).cloned(),
+        _ => None,
+    };
+    data.map_or_else(
+        || RevisionFact::Missing {
+            reason: "RevisionMissing",
+            message: format!("there is no key {} in ConfigMap {}; create it", wanted.key, wanted.name),
+        },
+        RevisionFact::Content,
+    )
+}
+
+fn by_uid(cache: &Cache, uid: &str) -> Option<Arc<Deployment>> {
+    cache.all(Kind::Deployment).filter_map(Object::deployment).find(|d| d.uid() == uid).cloned()
+}
+
+fn rival(cache: &Cache, deployment: &Deployment, group: Option<&DeploymentGroup>) -> Option<Arc<Deployment>> {
+    let active = group?.status.as_ref()?.active_deployment.as_ref()?;
+    if active.uid == deployment.uid() { None } else { by_uid(cache, &active.uid) }
+}
+
+fn triggering(cache: &Cache, deployment: &Deployment) -> Option<Arc<Deployment>> {
+    by_uid(cache, deployment.metadata.annotations.as_ref()?.get(ROLLBACK_OF_ANNOTATION)?)
+}
+
+fn rollback(cache: &Cache, deployment: &Deployment) -> RollbackFact {
+    let info = deployment.status.as_ref().and_then(|s| s.rollback_info.as_ref());
+    let named = info.and_then(|i| i.rollback_deployment.as_deref());
+    let found = named.and_then(|n| cache.get(Kind::Deployment, n)).and_then(Object::deployment);
+    match found {
+        None => RollbackFact::Absent,
+        Some(d) => {
+            let of = d.metadata.annotations.as_ref().and_then(|a| a.get(ROLLBACK_OF_ANNOTATION));
+            if of.is_some_and(|uid| uid == deployment.uid()) {
+                RollbackFact::Made
+            } else {
+                RollbackFact::NameTaken
+            }
+        }
+    }
+}
+
+fn job_names(deployment: &Deployment) -> Vec<(EventName, String)> {
+    let resolved = deployment.status.as_ref().and_then(|s| s.resolved.as_ref());
+    let hooks = resolved.map(|r| r.hooks.as_slice()).unwrap_or_default();
+    let (name, uid) = (deployment.name(), deployment.uid());
+    let jobs = hooks.iter().filter(|h| h.job.is_some());
+    jobs.map(|h| (h.event, hooks::job_name(name, uid, h.event, &h.name))).collect()
+}
+
+/// A Job that was seen by somebody and is not in the cache is asked for: a cache that lags does not make it vanish.
+fn jobs(cache: &Cache, store: &Store, deployment: &Deployment) -> BTreeMap<EventName, JobFact> {
+    let mut facts = BTreeMap::new();
+    for (event, name) in job_names(deployment) {
+        let events = deployment.status.as_ref().map(|s| s.lifecycle_events.as_slice()).unwrap_or_default();
+        let was_seen = events.iter().any(|e| e.name == event && e.started);
+        let asked = || store.get(Kind::Job, &name).filter(|_| was_seen);
+        let Some(job) = cache.get(Kind::Job, &name).or_else(asked).and_then(Object::job) else { continue };
+        let is_ours = job.deployment_uid == deployment.uid();
+        let state = match &job.end {
+            _ if !is_ours => JobState::NameTaken,
+            Some(JobEnd::Complete) => JobState::Succeeded,
+            Some(JobEnd::Failed { message, log_tail }) => {
+                JobState::Failed { message: message.clone(), log_tail: log_tail.clone() }
+            }
+            None if job.is_going => JobState::Deleted,
+            None => JobState::Running,
+        };
+        facts.insert(event, JobFact { name, state, is_held: is_ours && job.is_held });
+    }
+    facts
+}
+
+fn route_fact(route: &Route, memory: &Memory) -> RouteFact {
+    let backend = |b: &super::objects::Backend| BackendFact {
+        service: Some(b.service.clone()),
+        weight: b.weight,
+        port: Some(b.port),
+    };
+    let gateway = match &route.status {
+        None => GatewayFact::Silent,
+        Some(s) if s.generation < route.generation => GatewayFact::Behind,
+        Some(s) => s.refused.clone().map_or(GatewayFact::Taken, GatewayFact::Refused),
+    };
+    RouteFact {
+        name: route.name.clone(),
+        uid: route.uid.clone(),
+        generation: route.generation,
+        is_going: route.is_going,
+        rules: route
+            .rules
+            .iter()
+            .map(|r| RuleFact { backends: r.backends.iter().map(backend).collect() })
+            .collect(),
+        gateway,
+        sightings: memory.sightings.get(&route.name).cloned().unwrap_or_default(),
+        refused_at: memory.refused.get(&route.name).copied(),
+        write_refused: None,
+    }
+}
+
+fn service(cache: &Cache, memory: &Memory, name: &str) -> ServiceFact {
+    match cache.get(Kind::Service, name).and_then(Object::service) {
+        None => ServiceFact::default(),
+        Some(s) => ServiceFact {
+            exists: true,
+            ports: s.ports.clone(),
+            ready: Some(s.ready),
+            ready_since: memory.ready_since.get(name).copied(),
+        },
+    }
+}
+
+/// The facts of one group; `None` if it is gone, or if the cache lacks what this believer wrote itself.
+pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Option<GroupFacts> {
+    let group = cache.get(Kind::Group, name)?.group()?.clone();
+    let status = group.status.as_ref();
+    let serving = status.and_then(|s| s.last_successful_deployment.as_ref()).and_then(|l| l.serving.as_ref());
+    let route_key = serving.map(|s| (Kind::Route, s.route.clone()));
+    let own = [(Kind::Group, name.to_owned())];
+    if own.iter().chain(&route_key).any(|key| !memory.is_current(cache, key)) {
+        return None;
+    }
+    let config = group.spec.deployment_config_name.as_deref().and_then(|c| cache.get(Kind::Config, c));
+    let active = status.and_then(|s| s.active_deployment.as_ref());
+    let is_grant_checked = active.is_none_or(|a| {
+        by_uid(cache, &a.uid).is_some() || store.deployment(&a.name).is_none_or(|d| d.uid() != a.uid)
+    });
+    Some(GroupFacts {
+        application: match cache.get(Kind::Application, &group.spec.application_ref.name) {
+            Some(Object::Application(a)) => Some(a.clone()),
+            _ => None,
+        },
+        config: config.and_then(|o| if let Object::Config(c) = o { Some(c.clone()) } else { None }),
+        deployments: cache
+            .all(Kind::Deployment)
+            .filter_map(Object::deployment)
+            .filter(|d| d.spec.deployment_group_ref.name == name)
+            .cloned()
+            .collect(),
+        is_grant_checked,
+        revision: group.spec.revision.as_ref().map_or(RevisionFact::NotRead, |r| source(cache, r)),
+        route: route_key
+            .and_then(|(k, n)| cache.get(k, &n))
+            .and_then(Object::route)
+            .map(|r| Arc::new(route_fact(r, memory))),
+        services: cache
+            .all(Kind::Service)
+            .map(|o| o.key().1)
+            .map(|n| (n.clone(), service(cache, memory, &n)))
+            .collect(),
+        group,
+    })
+}

@@ -1,0 +1,71 @@
+//! The end of a run: everything has come to rest, and looking again changes nothing.
+
+use sluice::api::Deployment;
+use sluice::api::condition::is_true;
+
+use super::believer::Believer;
+use super::invariants::{Breach, Holds};
+use super::objects::{Kind, Object};
+use super::observe;
+use super::world::World;
+
+/// Checks the world after its last move.
+pub fn check(world: &World) -> Holds {
+    for deployment in world.store.all(Kind::Deployment).filter_map(Object::deployment) {
+        every_run_ends(deployment)?;
+    }
+    no_job_is_left_held(world)?;
+    a_quiet_world_plans_nothing(world)
+}
+
+/// A Deployment ends, or says that it is Stalled for something that is missing.
+fn every_run_ends(deployment: &Deployment) -> Holds {
+    let conditions = deployment.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if deployment.phase().has_ended() || is_true(conditions, "Stalled") {
+        return Ok(());
+    }
+    let message = deployment.status.as_ref().map(|s| s.message.clone()).unwrap_or_default();
+    let what = format!("{} rests in {}: {message}", deployment.name(), deployment.phase());
+    Err(Breach::new("every_run_ends", what))
+}
+
+/// Our finalizers are gone from Jobs and from Deployments that have ended.
+fn no_job_is_left_held(world: &World) -> Holds {
+    let held = world.store.all(Kind::Job).filter_map(Object::job).find(|j| j.is_held);
+    if let Some(job) = held {
+        return Err(Breach::new("nothing_is_left_held", format!("Job {}", job.name)));
+    }
+    let mut deployments = world.store.all(Kind::Deployment).filter_map(Object::deployment);
+    let is_held = |d: &Deployment| !d.metadata.finalizers.as_deref().unwrap_or_default().is_empty();
+    match deployments.find(|d| d.phase().has_ended() && is_held(d)) {
+        Some(d) => Err(Breach::new("nothing_is_left_held", format!("Deployment {}", d.name()))),
+        None => Ok(()),
+    }
+}
+
+/// A process that starts in a quiet world, and sees everything as it is, finds nothing to do.
+fn a_quiet_world_plans_nothing(world: &World) -> Holds {
+    let believer = Believer::started(&world.store);
+    let broken =
+        |name: &str, what: String| Err(Breach::new("a_quiet_world_plans_nothing", format!("{name}: {what}")));
+    for key in believer.queue.keys() {
+        if key.0 == Kind::Deployment {
+            let Some(facts) = observe::deployment(&believer.cache, &believer.memory, &world.store, &key.1)
+            else {
+                continue;
+            };
+            let plan = (world.minds.deployment)(&facts, world.store.now);
+            if !plan.is_quiet() {
+                return broken(&key.1, format!("{plan:?}"));
+            }
+        } else if key.0 == Kind::Group {
+            let facts = observe::group(&believer.cache, &believer.memory, &world.store, &key.1);
+            let Some(facts) = facts else { continue };
+            let plan = (world.minds.group)(&facts, world.store.now);
+            if plan.record.is_some() || !plan.acts.is_empty() || !plan.notes.is_empty() {
+                return broken(&key.1, format!("{plan:?}"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The stories, by what they are about. One of each course runs in `make test`.
+
+mod desired;
+mod disturbances;
+mod edits;
+mod hooks;
+mod losses;
+mod more;
+mod shifts;
+mod stops;
+
+use crate::case;
+use crate::run::Case;
+
+const COURSE: bool = true;
+const MORE: bool = false;
+
+/// Every story, the longest first.
+pub fn all() -> Vec<Case> {
+    let (together, alone) = (false, true);
+    vec![
+        case!("linear", shifts::linear, COURSE, together),
+        case!("canary", shifts::canary, COURSE, together),
+        case!("hook-job-fails", hooks::job_fails, COURSE, together),
+        case!("all-at-once", shifts::all_at_once, COURSE, together),
+        case!("hook-job-succeeds", hooks::job_succeeds, MORE, together),
+        case!("hook-http-400", hooks::http_400, COURSE, together),
+        case!("hook-http-later-answer", hooks::later_answer, MORE, together),
+        case!("hook-http-silence", hooks::silence, MORE, together),
+        case!("hook-http-flaky", hooks::flaky, MORE, together),
+        case!("stop-with-rollback", stops::with_rollback, COURSE, together),
+        case!("stop-without-rollback", stops::without_rollback, COURSE, together),
+        case!("stop-while-hook-runs", stops::while_hook_runs, MORE, together),
+        case!("replace-mid-shift", stops::replace, COURSE, together),
+        case!("reject", stops::reject, MORE, together),
+        case!("queue-of-three", stops::queue, MORE, together),
+        case!("delete-mid-shift", stops::delete, MORE, together),
+        case!("human-edits-route-mid-shift", edits::human_edits, COURSE, together),
+        case!("desired-revision-like-git", desired::like_git, COURSE, together),
+        case!("config-map-revision", desired::config_map, MORE, together),
+        case!("missing-service", edits::missing_service, MORE, together),
+        case!("current-version-mismatch", edits::mismatch, MORE, together),
+        case!("split-alias", edits::split_alias, MORE, together),
+        case!("route-reset-between-deployments", edits::route_reset, MORE, together),
+        case!("third-backend-keeps-its-share", edits::third_backend, MORE, together),
+        case!("get-sluice-reads-well", edits::reads_well, MORE, together),
+        case!("pods-replaced-mid-shift", losses::pods, MORE, together),
+        case!("snapshot-outlives-its-sources", losses::snapshot, MORE, together),
+        case!("namespace-deleted-mid-shift", losses::namespace, MORE, together),
+        case!("route-deleted-mid-shift", losses::route, MORE, together),
+        case!("job-deleted-by-somebody", losses::job, MORE, together),
+        case!("endpoints-lost-mid-shift", losses::endpoints, MORE, together),
+        case!("gateway-falls-silent", more::gateway_silent, MORE, together),
+        case!("hook-http-secret", more::secret, MORE, together),
+        case!("two-groups-one-route", more::two_groups, MORE, together),
+        case!("history-limit", more::history, MORE, together),
+        case!("stop-in-queue", more::stop_in_queue, MORE, together),
+        case!("hooks-while-controller-is-killed", disturbances::hooks_while_killed, MORE, alone),
+        case!("leader-killed-mid-shift", disturbances::leader_killed, COURSE, alone),
+        case!("leader-frozen-mid-shift", disturbances::leader_frozen, MORE, alone),
+        case!("controller-killed-every-few-seconds", disturbances::controller_killed_often, COURSE, alone),
+        case!("api-server-restarted-mid-shift", disturbances::api_server_restarted, COURSE, alone),
+        case!("graceful-hand-over", disturbances::graceful_hand_over, MORE, alone),
+    ]
+}
