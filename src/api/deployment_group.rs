@@ -8,7 +8,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LocalRef, Phase, ResolvedRevision, Revision, condition};
+use super::blue_green::BlueGreen;
+use super::service_target::ServiceTarget;
+use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condition};
 
 /// Where and how revisions are deployed.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,12 +24,21 @@ use super::{LocalRef, Phase, ResolvedRevision, Revision, condition};
     derive = "PartialEq",
     shortname = "sdg",
     category = "sluice",
+    scale(
+        spec_replicas_path = ".spec.service.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
     doc = "DeploymentGroup says where and how an application's revisions are deployed; one Deployment of a group runs at a time.",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.applicationRef.name"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Active", type_ = "string", json_path = ".status.activeDeployment.name"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("has(self.function) != has(self.service)").message("exactly one of function and service must be given: the block of the application's platform"),
+    validation = Rule::new("!has(self.blueGreen) || has(self.service)").message("blueGreen is for service groups: a function's versions are not terminated")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentGroupSpec {
@@ -51,8 +62,35 @@ pub struct DeploymentGroupSpec {
     /// When a rollback follows by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_rollback: Option<AutoRollback>,
+    /// Service: the waits before traffic moves and before the original is terminated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue_green: Option<BlueGreen>,
+    /// What becomes of what serves when the group is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
     /// Weighted traffic from one function version to the next.
-    pub function: FunctionTarget,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<FunctionTarget>,
+    /// Blue/green task sets behind two target groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceTarget>,
+}
+
+impl DeploymentGroupSpec {
+    /// The platform whose block the group has.
+    pub fn platform(&self) -> ComputePlatform {
+        if self.service.is_some() { ComputePlatform::Service } else { ComputePlatform::Function }
+    }
+}
+
+/// What becomes of task sets and target groups when their group is deleted.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// They stay, and serve on; a new group of that name adopts them.
+    #[default]
+    Orphan,
+    /// They are deleted.
+    Delete,
 }
 
 fn default_history() -> i32 {
@@ -180,6 +218,13 @@ pub struct DeploymentGroupStatus {
     /// The last route that was put right between deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route_restored: Option<RouteRestored>,
+    /// Service: pods of the side with the greater share, for the scale subresource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Service: the label selector of that side's pods, for the scale subresource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub selector: Option<String>,
     /// Ready; Reconciling or Stalled with the cause.
     #[serde(default)]
     #[schemars(schema_with = "condition::list")]
@@ -229,19 +274,21 @@ pub struct SuccessfulDeployment {
     pub revision: ResolvedRevision,
     /// When it ended.
     pub complete_time: Timestamp,
-    /// Function: what it serves, by which drift is noticed.
+    /// What serves since, by which drift is noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Serving>,
 }
 
-/// Which Service serves an alias since the last success.
+/// Which Service has the traffic since the last success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Serving {
-    /// The function's name.
+    /// Function: its name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub function: String,
-    /// The version that serves.
+    /// Function: the version that serves.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub version: String,
     /// The HTTPRoute.

@@ -4,6 +4,8 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::service_snapshot::{ResolvedListener, ResolvedService, ResolvedSide};
+
 use super::lifecycle_hook::HttpHook;
 use super::{AutoRollback, EventName, GoDuration, TrafficRouting};
 
@@ -24,8 +26,12 @@ pub struct Resolved {
     pub deployment_config_name: String,
     /// The configuration.
     pub traffic_routing: TrafficRouting,
-    /// The parsed AppSpec and what it names.
-    pub function: ResolvedFunction,
+    /// Function: the parsed AppSpec and what it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<ResolvedFunction>,
+    /// Service: the parsed AppSpec and what it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ResolvedService>,
     /// The hooks, at most one an event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
@@ -33,6 +39,18 @@ pub struct Resolved {
     /// When a rollback follows.
     #[serde(default)]
     pub auto_rollback: AutoRollback,
+}
+
+impl Resolved {
+    /// The function, if it is a function deployment.
+    pub fn function(&self) -> Option<&ResolvedFunction> {
+        self.function.as_ref()
+    }
+
+    /// The service, if it is a service deployment.
+    pub fn service(&self) -> Option<&ResolvedService> {
+        self.service.as_ref()
+    }
 }
 
 /// A function deployment's AppSpec with what it names.

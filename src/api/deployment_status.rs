@@ -62,6 +62,12 @@ pub struct DeploymentStatus {
     /// Who has how much of the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+    /// Service: the test listener's step, recorded before it is written; weight 0 is the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_traffic: Option<Step>,
+    /// Service: when it was decided that a side that lost its traffic is scaled down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_time: Option<Timestamp>,
     /// How the requested stop stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopState>,
@@ -184,15 +190,32 @@ pub struct Overview {
     pub ready: i32,
 }
 
-/// The lifecycle events of Function deployments, in their order.
+/// The lifecycle events, in the order of the longest course: Function deployments have the last three.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum EventName {
+    /// Service: hook before the replacement is made.
+    BeforeInstall,
+    /// Service: the replacement's task set is made and becomes ready; not scriptable.
+    Install,
+    /// Service: hook when the replacement is ready.
+    AfterInstall,
+    /// Service: the test listener is pointed at the replacement; not scriptable.
+    AllowTestTraffic,
+    /// Service: hook when test requests reach the replacement.
+    AfterAllowTestTraffic,
     /// Hook: before any traffic moves.
     BeforeAllowTraffic,
     /// Traffic moves; not scriptable.
     AllowTraffic,
     /// Hook: when all traffic has moved.
     AfterAllowTraffic,
+}
+
+impl EventName {
+    /// True for the events that a hook may be named for; the others are Sluice's own work.
+    pub fn is_scriptable(self) -> bool {
+        !matches!(self, Self::Install | Self::AllowTestTraffic | Self::AllowTraffic)
+    }
 }
 
 impl fmt::Display for EventName {

@@ -6,6 +6,7 @@
 #![allow(clippy::duplicated_attributes)]
 
 pub mod application;
+pub mod blue_green;
 pub mod condition;
 pub mod definitions;
 pub mod deployment;
@@ -17,20 +18,24 @@ pub mod duration;
 pub mod lifecycle_hook;
 pub mod predefined;
 pub mod revision;
+pub mod service_snapshot;
+pub mod service_target;
 
 pub use application::{Application, ApplicationSpec, ApplicationStatus, ComputePlatform};
+pub use blue_green::{BlueGreen, OriginalAction, ReadyAction};
 pub use deployment::{Deployment, DeploymentSpec, HookAnswer, HookResult, StopRequest};
 pub use deployment_config::{
     DeploymentConfig, DeploymentConfigSpec, DeploymentConfigStatus, RoutingType, TrafficRouting,
 };
 pub use deployment_group::{
-    AutoRollback, ConcurrencyPolicy, DeploymentGroup, DeploymentGroupSpec, DeploymentGroupStatus, GroupPhase,
+    AutoRollback, ConcurrencyPolicy, DeletionPolicy, DeploymentGroup, DeploymentGroupSpec, DeploymentGroupStatus, GroupPhase,
     RollbackEvent,
 };
 pub use deployment_status::{Creator, DeploymentStatus, EventName, EventStatus, LifecycleEvent, Phase};
 pub use duration::GoDuration;
 pub use lifecycle_hook::{LifecycleHook, LifecycleHookSpec, LifecycleHookStatus};
 pub use revision::{AppSpecContent, ConfigMapRevision, ResolvedRevision, Revision};
+pub use service_target::ServiceTarget;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,9 +50,19 @@ pub const FIELD_MANAGER: &str = "sluice";
 pub const TRAFFIC_FINALIZER: &str = "sluice.dev/traffic";
 /// On a hook's Job: held until the Job's end is on record.
 pub const HOOK_FINALIZER: &str = "sluice.dev/hook-result";
+/// On a Service group: its end must say what becomes of its task sets and target groups.
+pub const TASK_SET_FINALIZER: &str = "sluice.dev/task-sets";
+/// On task sets, on their pods and in a target group's selector: the task set's name.
+pub const TASK_SET_LABEL: &str = "sluice.dev/task-set";
+/// On task sets and on target groups that a group made: the group's uid, while they are the group's.
+pub const GROUP_UID_LABEL: &str = "sluice.dev/deployment-group-uid";
+/// On task sets: the PodTemplate that they were made from.
+pub const TASK_DEFINITION_ANNOTATION: &str = "sluice.dev/task-definition";
+/// On task sets: `container:port`, behind which the target group sends.
+pub const CONTAINER_ANNOTATION: &str = "sluice.dev/container";
 /// On hook Jobs and on Deployments that a group made: the group's name, where it fits a label.
 pub const GROUP_LABEL: &str = "sluice.dev/deployment-group";
-/// On hook Jobs: the Deployment's uid.
+/// On hook Jobs and task sets: the Deployment's uid.
 pub const DEPLOYMENT_LABEL: &str = "sluice.dev/deployment-uid";
 /// On hook Jobs: the key (deployment uid, event, hook) from which the Job's name is made.
 pub const KEY_ANNOTATION: &str = "sluice.dev/key";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::api::{
     Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, HookAnswer, LifecycleHook,
@@ -30,9 +31,17 @@ pub struct Facts {
     pub triggering: Option<Arc<Deployment>>,
     /// Whether the rollback that its status names exists.
     pub rollback: RollbackFact,
-    /// The alias' route.
+    /// Service: the PodTemplate that the AppSpec names, while it is wanted.
+    pub pod_template: Option<Arc<PodTemplateFact>>,
+    /// Service: the ReplicaSets of both sides, by name.
+    pub task_sets: BTreeMap<String, TaskSetFact>,
+    /// Service: the API server's words, if it refused to create the replacement's task set.
+    pub task_set_refused: Option<String>,
+    /// The production listener's route.
     pub route: Option<Arc<RouteFact>>,
-    /// The Services of the two versions, by name.
+    /// Service: the test listener's route.
+    pub test_route: Option<Arc<RouteFact>>,
+    /// The Services of the two sides, and a front Service, by name.
     pub services: BTreeMap<String, ServiceFact>,
     /// How each hook event's Job stands.
     pub jobs: BTreeMap<EventName, JobFact>,
@@ -150,6 +159,54 @@ pub struct ServiceFact {
     pub ready: Option<usize>,
     /// Since when at least one has been ready without a break.
     pub ready_since: Option<Timestamp>,
+    /// Ready endpoints by the ReplicaSet of their pods.
+    pub ready_of: BTreeMap<String, usize>,
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion.
+    pub version: String,
+    /// Its selector.
+    pub selector: BTreeMap<String, String>,
+    /// Where its ports lead, as text, in order.
+    pub target_ports: Vec<String>,
+}
+
+/// A PodTemplate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplateFact {
+    /// Its name.
+    pub name: String,
+    /// Its template: a PodTemplateSpec.
+    pub template: Value,
+}
+
+/// A ReplicaSet that a Deployment made, or one that bears the name of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskSetFact {
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// The uid of the group whose it is, by its label.
+    pub group_uid: Option<String>,
+    /// The uid of the Deployment that made it, by its label.
+    pub deployment_uid: Option<String>,
+    /// The PodTemplate that it was made from, by its annotation.
+    pub task_definition: Option<String>,
+    /// The container that serves and its port, by its annotation.
+    pub container: Option<(String, i32)>,
+    /// Pods wanted.
+    pub replicas: i32,
+    /// Pods there.
+    pub total: i32,
+    /// Pods ready.
+    pub ready: i32,
+    /// True if the numbers speak of the present generation.
+    pub is_observed: bool,
+    /// True while it is being deleted.
+    pub is_going: bool,
+    /// What holds its pods back, in a sentence; `None` if nothing is known to.
+    pub problem: Option<String>,
 }
 
 /// How a hook's Job stands.

@@ -1,5 +1,7 @@
 //! What a decision says: a record, the acts that the record then allows, notes for people, and when to look again.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -38,6 +40,12 @@ pub enum Act {
     Release,
     /// Writes weights into a route.
     SetWeights(SetWeights),
+    /// Creates the replacement's task set.
+    CreateTaskSet(Box<CreateTaskSet>),
+    /// Scales a task set.
+    ScaleTaskSet(ScaleTaskSet),
+    /// Points a Service at other pods.
+    PointService(PointService),
     /// Starts a hook's Job.
     StartJob(StartJob),
     /// Lets go of a hook's Job whose end is on record.
@@ -64,6 +72,57 @@ pub struct SetWeights {
     pub generation: i64,
     /// What changes, by rule.
     pub edits: Vec<Edit>,
+}
+
+/// A task set to create: a ReplicaSet with the PodTemplate's template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateTaskSet {
+    /// Its name, which is also the label by which its pods are found.
+    pub name: String,
+    /// Pods wanted.
+    pub replicas: i32,
+    /// The group's name.
+    pub group: String,
+    /// The group's uid.
+    pub group_uid: String,
+    /// The uid of the Deployment that makes it: its key.
+    pub deployment_uid: String,
+    /// The PodTemplate's name.
+    pub task_definition: String,
+    /// The container that serves and its port.
+    pub container: (String, i32),
+    /// A PodTemplateSpec.
+    pub template: Value,
+}
+
+/// Another size for a task set, valid only on the generation that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleTaskSet {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its generation: a later one makes the change void.
+    pub generation: i64,
+    /// Pods wanted.
+    pub replicas: i32,
+}
+
+/// Another selector and target port for a Service, in one patch, valid only on the version that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointService {
+    /// Its name.
+    pub service: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion: a later one makes the change void.
+    pub version: String,
+    /// The labels of the pods that it sends to.
+    pub selector: BTreeMap<String, String>,
+    /// Where all its ports lead; `None` leaves them as they are.
+    pub target_port: Option<String>,
+    /// How many ports it has.
+    pub ports: usize,
 }
 
 /// One change of a rule's backendRefs. Indexes are those of the generation that was looked at.

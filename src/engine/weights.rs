@@ -2,7 +2,8 @@
 //!
 //! Only rules that hold one of the pair are touched. The pair's sum is kept; where the pair is alone it becomes 100.
 //! A third backend keeps its number and therefore its share. The replacement's backendRef is added as a copy of the
-//! original's, and the original's is removed in the write that takes its last share.
+//! original's. On the Function platform the original's is removed in the write that takes its last share; on the Service
+//! platform both stay.
 
 use super::facts::{RouteFact, RuleFact};
 use super::plan::Edit;
@@ -17,6 +18,9 @@ pub struct Pair<'a> {
     pub original: &'a str,
     /// The Service that gets it.
     pub replacement: &'a str,
+    /// True if a side without traffic stays in the route, with weight 0 (Service: its endpoints are known to the gateway
+    /// before it gets traffic again); false if its backendRef goes (Function).
+    pub keeps: bool,
 }
 
 /// How the pair stands in one rule.
@@ -175,8 +179,8 @@ pub fn edits(route: &RouteFact, pair: Pair<'_>, percent: i32) -> Vec<Edit> {
         if total == 0 {
             continue;
         }
-        put(&mut edits, rule, stand.replacement, stand.original, pair.replacement, gets);
-        put(&mut edits, rule, stand.original, stand.replacement, pair.original, total - gets);
+        put(&mut edits, rule, (stand.replacement, stand.original), pair.replacement, gets, pair.keeps);
+        put(&mut edits, rule, (stand.original, stand.replacement), pair.original, total - gets, pair.keeps);
     }
     // Removals last and from the end, so that the indexes of the others hold.
     edits.sort_by_key(|e| match e {
@@ -189,14 +193,14 @@ pub fn edits(route: &RouteFact, pair: Pair<'_>, percent: i32) -> Vec<Edit> {
 fn put(
     edits: &mut Vec<Edit>,
     rule: usize,
-    own: Option<(usize, i32)>,
-    other: Option<(usize, i32)>,
+    (own, other): (Option<(usize, i32)>, Option<(usize, i32)>),
     service: &str,
     weight: i32,
+    keeps: bool,
 ) {
     match (own, other) {
         // The other one has it all, or gets it by a copy.
-        (Some((backend, _)), _) if weight == 0 => edits.push(Edit::Remove { rule, backend }),
+        (Some((backend, _)), _) if weight == 0 && !keeps => edits.push(Edit::Remove { rule, backend }),
         (Some((backend, now)), _) if now != weight => edits.push(Edit::Weight { rule, backend, weight }),
         (None, Some((from, _))) if weight > 0 => {
             edits.push(Edit::Copy { rule, from, service: service.into(), weight });
@@ -249,7 +253,7 @@ mod tests {
     use super::super::facts::{BackendFact, GatewayFact};
     use super::*;
 
-    const PAIR: Pair<'_> = Pair { original: "a", replacement: "b" };
+    const PAIR: Pair<'_> = Pair { original: "a", replacement: "b", keeps: false };
 
     fn route(rules: &[&[(&str, i32)]]) -> RouteFact {
         let backend =

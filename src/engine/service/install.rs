@@ -1,0 +1,226 @@
+//! Install: the replacement's task set is made, its target group pointed at it, and every pod awaited.
+//!
+//! Only the idle side is touched. A rollback finds its side standing and passes as soon as it can serve.
+
+use super::task_set;
+use crate::api::condition::Verdict as Says;
+use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
+use crate::api::deployment_status::Resolved;
+use crate::api::duration::Spoken;
+use crate::api::{Creator, EventStatus};
+use crate::engine::draft::Draft;
+use crate::engine::facts::{ServiceFact, TaskSetFact};
+use crate::engine::plan::{Act, CreateTaskSet, PointService};
+use crate::engine::production::Production;
+use crate::engine::shift::Verdict;
+use crate::engine::{shift, weights};
+
+/// CodeDeploy's code for a service that cannot be deployed to.
+const INVALID: &str = "InvalidServiceConfiguration";
+/// The reason while pods are held back.
+const NOT_READY: &str = "TaskSetNotReady";
+
+/// Carries Install, the event at `index`, as far as it goes now.
+pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verdict {
+    let Some(service) = resolved.service.as_ref() else { return Verdict::Done };
+    begin(draft, index, service);
+    let deadline = draft.event(index).start_time.unwrap_or(draft.now) + service.install_timeout.length();
+    let verdict = install(draft, index, resolved, service);
+    if verdict == Verdict::Running && draft.now >= deadline {
+        let message = format!(
+            "Install did not end within {}: {}",
+            Spoken(service.install_timeout.length()),
+            draft.status.message
+        );
+        return Verdict::Failed("Timeout", message);
+    }
+    draft.wake_at(deadline);
+    verdict
+}
+
+fn begin(draft: &mut Draft<'_>, index: usize, service: &ResolvedService) {
+    let now = draft.now;
+    let event = draft.event(index);
+    if event.status == EventStatus::Pending {
+        event.status = EventStatus::InProgress;
+        event.start_time = Some(now);
+        let side = described(&service.replacement);
+        draft.say(Says::Reconciling, "Install", format!("Install: making {side} ready"));
+    }
+}
+
+/// `task set web-1a2b (PodTemplate web-42) behind Service checkout-b`.
+pub fn described(side: &ResolvedSide) -> String {
+    let from = side.task_definition.as_ref().map(|t| format!(" (PodTemplate {t})")).unwrap_or_default();
+    match &side.task_set {
+        Some(name) => format!("task set {name}{from} behind Service {}", side.target_group),
+        None => format!("what stands behind Service {}, which Sluice did not make", side.target_group),
+    }
+}
+
+fn install(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, service: &ResolvedService) -> Verdict {
+    if service.pod_template.is_none() {
+        return stands(draft, service);
+    }
+    scale_leftover_down(draft, resolved, service);
+    let name = service.replacement.task_set.clone().unwrap_or_default();
+    let Some(task_set) = draft.facts.task_sets.get(&name).cloned() else {
+        return create(draft, index, service, &name);
+    };
+    if !task_set::is_made_by(&task_set, &draft.facts.deployment) {
+        let message = format!("NameTaken: another ReplicaSet is named {name}; delete it and deploy again");
+        return Verdict::Failed(INVALID, message);
+    }
+    draft.event(index).started = true;
+    if !points_at_replacement(draft, service) {
+        return point(draft, resolved, service);
+    }
+    await_pods(draft, service, &name, &task_set)
+}
+
+/// A rollback's side stands already: it is enough that it can serve.
+fn stands(draft: &mut Draft<'_>, service: &ResolvedService) -> Verdict {
+    let side = &service.replacement;
+    let wanted = task_set::wanted(draft);
+    if let (Some(name), Some(wanted)) = (&side.task_set, wanted)
+        && draft.facts.task_sets.get(name).is_some_and(|t| t.replicas < wanted)
+        && let Some(act) = task_set::scale(draft, name, wanted)
+    {
+        draft.act(act);
+    }
+    match draft.facts.services.get(&side.target_group).and_then(|s| s.ready) {
+        None => Verdict::Running,
+        Some(0) => {
+            let message = format!("Install: {} has no ready endpoint yet", described(side));
+            draft.wait(NOT_READY, message);
+            Verdict::Running
+        }
+        Some(_) => {
+            draft.status.waiting = None;
+            Verdict::Done
+        }
+    }
+}
+
+/// A task set that stood on the idle side goes; it has had no traffic since the deployment before.
+fn scale_leftover_down(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService) {
+    let Some(leftover) = service.leftover.as_ref().filter(|_| is_idle(draft, resolved)) else { return };
+    if let Some(act) = task_set::scale(draft, leftover, 0) {
+        draft.act(act);
+    }
+}
+
+/// True if the replacement's side has no production traffic, or nobody else has it either.
+fn is_idle(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let production = Production::of(resolved);
+    production.is_still()
+        || draft.facts.route.as_ref().is_some_and(|r| weights::stands_at(r, production.pair, 0))
+}
+
+fn create(draft: &mut Draft<'_>, index: usize, service: &ResolvedService, name: &str) -> Verdict {
+    if draft.event(index).started {
+        return Verdict::Failed(INVALID, format!("ReplicaSet {name} was deleted while it was being installed"));
+    }
+    if let Some(words) = &draft.facts.task_set_refused {
+        let message = format!("the API server refused the task set of PodTemplate {}: {words}", service.task_definition);
+        return Verdict::Failed(INVALID, message);
+    }
+    let group_uid = draft.status.resolved.as_ref().map(|r| r.group_uid.clone()).unwrap_or_default();
+    let replicas = task_set::wanted(draft).unwrap_or(1).max(1);
+    draft.act(Act::CreateTaskSet(Box::new(CreateTaskSet {
+        name: name.into(),
+        replicas,
+        group: draft.facts.deployment.spec.deployment_group_ref.name.clone(),
+        group_uid,
+        deployment_uid: draft.facts.deployment.uid().into(),
+        task_definition: service.task_definition.clone(),
+        container: (service.container_name.clone(), service.container_port),
+        template: service.pod_template.clone().unwrap_or_default(),
+    })));
+    Verdict::Running
+}
+
+/// True if the replacement's Service sends to its task set.
+pub fn points_at_replacement(draft: &Draft<'_>, service: &ResolvedService) -> bool {
+    let side = &service.replacement;
+    draft.facts.services.get(&side.target_group).is_some_and(|found| points_at(found, side))
+}
+
+fn points_at(found: &ServiceFact, side: &ResolvedSide) -> bool {
+    let leads = |port: &String| side.target_port.as_ref().is_none_or(|wanted| wanted == port);
+    found.selector == side.selector && found.target_ports.iter().all(leads)
+}
+
+/// Selector and target port move in one patch, and only on a side that has no production traffic.
+fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Verdict {
+    let side = &service.replacement;
+    let Some(found) = draft.facts.services.get(&side.target_group).cloned() else { return Verdict::Running };
+    if !found.exists {
+        let cause = format!("Service {}, the replacement's target group, is gone", side.target_group);
+        return shift::hold(draft, "ServiceMissing", cause, "create it again, or stop the deployment");
+    }
+    if !is_idle(draft, resolved) {
+        let cause = format!("{} sends production traffic to Service {}", Production::of(resolved).described(), side.target_group);
+        return shift::hold(draft, "WeightsChanged", cause, "its selector is moved when it has none");
+    }
+    draft.act(Act::PointService(PointService {
+        service: side.target_group.clone(),
+        uid: found.uid,
+        version: found.version,
+        selector: side.selector.clone(),
+        target_port: side.target_port.clone(),
+        ports: found.ports.len(),
+    }));
+    Verdict::Running
+}
+
+fn await_pods(
+    draft: &mut Draft<'_>,
+    service: &ResolvedService,
+    name: &str,
+    task_set: &TaskSetFact,
+) -> Verdict {
+    if are_all_ready(draft, service, name, task_set) {
+        draft.status.waiting = None;
+        return Verdict::Done;
+    }
+    let side = &service.replacement;
+    let pods = match task_set.replicas {
+        1 => "its pod".to_owned(),
+        n => format!("its {n} pods"),
+    };
+    match &task_set.problem {
+        Some(problem) => {
+            let message = format!(
+                "Install: {problem}; {} waits for {pods} to be ready, at most {}",
+                described(side),
+                Spoken(service.install_timeout.length())
+            );
+            draft.wait(NOT_READY, message);
+        }
+        None if draft.status.waiting.is_some() => {}
+        None => {
+            let message = format!("Install: {} waits for {pods} to be ready", described(side));
+            draft.say(Says::Reconciling, "Install", message);
+        }
+    }
+    Verdict::Running
+}
+
+/// Every pod is ready, every one is among the target group's endpoints, and nobody else is.
+fn are_all_ready(draft: &Draft<'_>, service: &ResolvedService, name: &str, task_set: &TaskSetFact) -> bool {
+    let Ok(wanted) = usize::try_from(task_set.replicas) else { return false };
+    let Some(found) = draft.facts.services.get(&service.replacement.target_group) else { return false };
+    let own = found.ready_of.get(name).copied().unwrap_or(0);
+    task_set.is_observed
+        && !task_set.is_going
+        && wanted > 0
+        && task_set.ready >= task_set.replicas
+        && own >= wanted
+        && found.ready == Some(own)
+}
+
+/// True for a Deployment that only goes back to what stands.
+pub fn is_rollback(draft: &Draft<'_>) -> bool {
+    draft.status.creator == Some(Creator::AutoRollback)
+}
