@@ -80,6 +80,13 @@ pub struct DeploymentStatus {
     pub conditions: Vec<Condition>,
 }
 
+impl DeploymentStatus {
+    /// True for the Deployment that another one's end asked for.
+    pub fn is_rollback(&self) -> bool {
+        self.creator.is_some_and(Creator::is_rollback)
+    }
+}
+
 /// Where a Deployment stands.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
@@ -129,6 +136,13 @@ pub enum Creator {
     DesiredRevision,
     /// The end of another Deployment.
     AutoRollback,
+}
+
+impl Creator {
+    /// True for the end of another Deployment.
+    pub fn is_rollback(self) -> bool {
+        self == Self::AutoRollback
+    }
 }
 
 impl fmt::Display for Creator {

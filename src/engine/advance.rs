@@ -9,10 +9,10 @@ use super::ending::{self, End};
 use super::facts::Facts;
 use super::plan::{Act, Plan};
 use super::scope::Scope;
-use super::{hooks, restore, shift, turn, words};
+use super::{hooks, restore, shift, shift_follow, turn, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_status::{Resolved, StopState, StopStatus};
-use crate::api::{ConcurrencyPolicy, Creator, EventName, EventStatus, Phase};
+use crate::api::{ConcurrencyPolicy, EventName, EventStatus, Phase};
 
 /// Why the traffic goes back when no rollback could get a turn.
 pub const GROUP_GONE: &str = "its DeploymentGroup was deleted, so that no rollback could follow";
@@ -59,8 +59,7 @@ fn run(draft: &mut Draft<'_>, resolved: &Resolved, is_going: bool) {
         return draft.act(Act::Hold);
     }
     release_finished_jobs(draft, resolved);
-    let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
-    if is_going && is_rollback && has_route(draft) {
+    if is_going && draft.status.is_rollback() && has_route(draft) {
         // The way back from a rollback would lead to what it rolls back: it goes on to its end, unless that is not in sight.
         if draft.status.waiting.is_some() {
             return ending::end(draft, &End::stopped("deleted while it was waiting"));
@@ -91,9 +90,8 @@ fn replaced_by(draft: &Draft<'_>) -> Option<String> {
     let group = draft.facts.group.as_ref()?;
     let status = group.status.as_ref()?;
     let is_mine = status.active_deployment.as_ref().is_some_and(|a| a.uid == draft.facts.deployment.uid());
-    let replaces = group.spec.concurrency_policy == ConcurrencyPolicy::Replace
-        && is_mine
-        && draft.status.creator != Some(Creator::AutoRollback);
+    let replaces =
+        group.spec.concurrency_policy == ConcurrencyPolicy::Replace && is_mine && !draft.status.is_rollback();
     status.queued_deployments.last().filter(|_| replaces).map(|q| q.name.clone())
 }
 
@@ -118,7 +116,7 @@ fn undo(draft: &mut Draft<'_>, resolved: &Resolved, why: &str, awaits_hook: bool
             return;
         }
     }
-    if shift::finish_step(draft, resolved) {
+    if shift_follow::finish_step(draft, resolved) {
         return;
     }
     if restore::advance(draft, resolved, why) {
@@ -136,7 +134,7 @@ fn running_hook(draft: &Draft<'_>) -> Option<usize> {
 }
 
 fn stop(draft: &mut Draft<'_>, resolved: &Resolved) {
-    if shift::finish_step(draft, resolved) {
+    if shift_follow::finish_step(draft, resolved) {
         let message = "the step on record is still being written".into();
         draft.status.stop = Some(StopState { status: StopStatus::Pending, message });
         return;
@@ -190,7 +188,7 @@ fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
     let name = draft.event(index).name;
     let now = draft.now;
     let Some(hook) = resolved.hooks.iter().find(|h| h.event == name).cloned() else {
-        let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
+        let is_rollback = draft.status.is_rollback();
         let event = draft.event(index);
         event.status = if is_rollback { EventStatus::Skipped } else { EventStatus::Succeeded };
         event.start_time = Some(now);

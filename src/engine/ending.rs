@@ -9,7 +9,7 @@ use super::words;
 use crate::api::condition::Verdict;
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
 use crate::api::{
-    AppSpecContent, AutoRollback, Creator, DeploymentSpec, EventStatus, Phase, Revision, RollbackEvent,
+    AppSpecContent, AutoRollback, DeploymentSpec, EventStatus, Phase, Revision, RollbackEvent,
     TRAFFIC_FINALIZER, predefined,
 };
 use crate::appspec::{FunctionSpec, write_function};
@@ -93,7 +93,7 @@ fn wants_rollback(draft: &Draft<'_>, end: &End) -> bool {
         Rollback::Asked(asked) => asked,
         Rollback::Never => false,
     };
-    is_wanted && draft.status.creator != Some(Creator::AutoRollback)
+    is_wanted && !draft.status.is_rollback()
 }
 
 /// Puts the traffic back in place of a rollback. Answers true when that is done.
@@ -143,9 +143,7 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
     let repair = words::repair(&resolved, percent.unwrap_or(0));
     if end.rollback != Rollback::Never {
         let why = match () {
-            () if draft.status.creator == Some(Creator::AutoRollback) => {
-                "a rollback is not itself rolled back"
-            }
+            () if draft.status.is_rollback() => "a rollback is not itself rolled back",
             () if !has_begun => "no lifecycle event had begun",
             () => "automatic rollback is off for this end",
         };
@@ -174,7 +172,7 @@ pub fn settle(draft: &mut Draft<'_>) {
         return;
     }
     let named = draft.status.rollback_info.as_ref().and_then(|i| i.rollback_deployment.clone());
-    let is_due = named.is_some() && draft.status.creator != Some(Creator::AutoRollback);
+    let is_due = named.is_some() && !draft.status.is_rollback();
     match (named, facts.rollback) {
         (Some(name), RollbackFact::Absent) if is_due && !facts.namespace_is_going => {
             if let Some(spec) = rollback_spec(draft) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::group::{GroupAct, GroupFacts, GroupPlan, phase_after};
 use crate::api::deployment_group::{AttemptedDeployment, DeploymentRef, Serving, SuccessfulDeployment};
-use crate::api::{Creator, Deployment, DeploymentGroupStatus, GroupPhase, Phase, TRAFFIC_FINALIZER};
+use crate::api::{Deployment, DeploymentGroupStatus, GroupPhase, Phase, TRAFFIC_FINALIZER};
 
 /// The queue's bound.
 const MAX_QUEUED: usize = 100;
@@ -60,7 +60,7 @@ fn settled_phase(status: &DeploymentGroupStatus) -> Option<GroupPhase> {
 
 fn note_end(status: &mut DeploymentGroupStatus, deployment: &Deployment) {
     let Some(own) = &deployment.status else { return };
-    let is_rollback = own.creator == Some(Creator::AutoRollback);
+    let is_rollback = own.is_rollback();
     let info = own.rollback_info.as_ref();
     let rollback = info.and_then(|i| i.rollback_deployment.clone()).filter(|_| !is_rollback);
     status.phase = Some(phase_after(own.phase, is_rollback));

@@ -20,6 +20,7 @@ pub mod resolve;
 pub mod restore;
 pub mod scope;
 pub mod shift;
+pub mod shift_follow;
 pub mod turn;
 pub mod weights;
 pub mod words;

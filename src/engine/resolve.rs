@@ -69,7 +69,7 @@ pub fn snapshot(
 ) -> Result<Resolved, Obstacle> {
     let (name, routing) = configuration(facts, group, creator)?;
     let function = function(facts, &group.spec.function, &found.spec, creator, &routing)?;
-    let hooks = if creator == Creator::AutoRollback { vec![] } else { hooks(facts, &found.spec)? };
+    let hooks = if creator.is_rollback() { vec![] } else { hooks(facts, &found.spec)? };
     let own = facts.deployment.spec.auto_rollback.as_ref();
     Ok(Resolved {
         group_generation: group.metadata.generation.unwrap_or_default(),
@@ -91,7 +91,7 @@ fn configuration(
     let default = predefined::default_name(ComputePlatform::Function);
     let named =
         facts.deployment.spec.deployment_config_name.as_ref().or(group.spec.deployment_config_name.as_ref());
-    let name = if creator == Creator::AutoRollback { default } else { named.map_or(default, String::as_str) };
+    let name = if creator.is_rollback() { default } else { named.map_or(default, String::as_str) };
     let spec = if predefined::is_reserved(name) {
         predefined::find(name)
             .ok_or_else(|| Obstacle::Invalid("DeploymentConfigMissing", words::unknown_predefined(name)))?
@@ -215,7 +215,7 @@ fn current_version(
     let mut served = served(route, target, &spec.name, &spec.target_version);
     // Rules that serve nothing but the target are pinned to it, and say nothing about what is current.
     let pinned = pinned(route, target, spec);
-    if served.len() > 1 && !pinned.is_empty() && creator != Creator::AutoRollback {
+    if served.len() > 1 && !pinned.is_empty() && !creator.is_rollback() {
         let rest = Scope { rules: &unpinned(route, &pinned), count: scope::count(route) }.apply(route);
         served = self::served(&rest, target, &spec.name, &spec.target_version);
     }
@@ -224,7 +224,7 @@ fn current_version(
         "give one version all of the weight (kubectl edit httproute {}) and create the Deployment again",
         route.name
     );
-    if creator == Creator::AutoRollback {
+    if creator.is_rollback() {
         let current = spec.current_version.clone().unwrap_or_else(|| spec.target_version.clone());
         let known = served.iter().all(|(v, _)| *v == current || *v == spec.target_version);
         return if known {

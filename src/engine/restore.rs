@@ -3,7 +3,8 @@
 use super::draft::Draft;
 use super::facts::GatewayFact;
 use super::plan::{Act, SetWeights};
-use super::shift::{EVENT_TIMEOUT, GATEWAY_PATIENCE, pair};
+use super::shift::{EVENT_TIMEOUT, pair};
+use super::shift_follow::GATEWAY_PATIENCE;
 use super::weights;
 use super::words;
 use crate::api::condition::Verdict;

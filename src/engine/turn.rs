@@ -87,7 +87,7 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     let position = status.queued_deployments.iter().position(|q| q.uid == facts.deployment.uid());
     let newer = position.and_then(|p| status.queued_deployments.get(p + 1..)).and_then(|rest| rest.last());
     let desired = status.desired.as_ref().map(|d| d.deployment.as_str());
-    if creator != Creator::AutoRollback {
+    if !creator.is_rollback() {
         if let (ConcurrencyPolicy::Reject, Some(rival)) = (group.spec.concurrency_policy, rival) {
             let message = format!(
                 "Deployment {} of group {} is still running and the group's concurrencyPolicy is Reject; create it again when that one has ended",
@@ -122,11 +122,7 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     }
     let was_waiting = draft.status.waiting.take().is_some();
     // A rollback says at once whose it is, as long as the Deployment that it rolls back is there to say so.
-    if position.is_none()
-        && !was_waiting
-        && facts.deployment.status.is_none()
-        && creator != Creator::AutoRollback
-    {
+    if position.is_none() && !was_waiting && facts.deployment.status.is_none() && !creator.is_rollback() {
         return draft.keep_silent();
     }
     if was_waiting || facts.deployment.status.is_none() {
@@ -154,7 +150,7 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     draft.status.lifecycle_events = course();
     let before = group.status.as_ref().and_then(|s| s.last_successful_deployment.as_ref());
     draft.status.previous_revision = before.map(|d| d.revision.clone());
-    if creator == Creator::AutoRollback
+    if creator.is_rollback()
         && let Some(triggering) = draft.facts.triggering.clone()
     {
         draft.status.rollback_info = Some(RollbackInfo {
@@ -198,8 +194,7 @@ fn skip_hookless(
         return;
     }
     let event = draft.event(0);
-    event.status =
-        if creator == Creator::AutoRollback { EventStatus::Skipped } else { EventStatus::Succeeded };
+    event.status = if creator.is_rollback() { EventStatus::Skipped } else { EventStatus::Succeeded };
     event.start_time = Some(now);
     event.end_time = Some(now);
 }

@@ -1,0 +1,146 @@
+//! Looking after a step that was taken: is it in the route, has the gateway taken it, is the next one due?
+//!
+//! Eats the last step on record and the route; gives a verdict, or says that the next step may be taken. It repeats the
+//! write of a step on record, and never takes another one.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::draft::Draft;
+use super::facts::{GatewayFact, RouteFact};
+use super::shift::{Verdict, WEIGHTS_CHANGED, changed, hold, interval, note_served, pair, write};
+use super::weights;
+use super::words;
+use crate::api::condition::Verdict as Says;
+use crate::api::deployment_status::{Resolved, Step};
+
+/// How long the gateway may keep silent before the object says so.
+pub const GATEWAY_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+/// How long the gateway may take over somebody else's edit once a step is due, before that is worth a sentence.
+const EDIT_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How the last step stands.
+pub enum Stand {
+    /// It still has to be looked after, or it was the last one.
+    Verdict(Verdict),
+    /// Its interval is over; the gateway has served it since then.
+    Due(Timestamp),
+}
+
+/// Looks after a step on record: writes it if it is not there yet, waits for the gateway, and says when the next is due.
+pub fn follow(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Step) -> Stand {
+    let before =
+        draft.status.traffic.as_ref().and_then(|t| t.steps.iter().rev().nth(1)).map_or(0, |s| s.weight);
+    if !weights::stands_at(route, pair(resolved), step.weight) {
+        let is_rollback = draft.status.is_rollback();
+        let is_unwritten = (is_rollback || weights::stands_at(route, pair(resolved), before))
+            && weights::check(route, pair(resolved), &[step.weight]).is_ok();
+        return Stand::Verdict(match route.generation - step.generation {
+            0 if is_unwritten => write(draft, resolved, route, step.weight),
+            // Somebody else's edit came between the record and our write, which its test then refused.
+            1 if is_unwritten => rebase(draft, resolved, route, step.weight),
+            // Several edits did: without the refusal this could as well be our write and somebody's way back from it.
+            _ if is_unwritten && route.refused_at == Some(step.generation) => {
+                rebase(draft, resolved, route, step.weight)
+            }
+            _ => changed(draft, resolved, route, step.weight),
+        });
+    }
+    if draft.status.waiting.as_ref().is_some_and(|w| w.reason == WEIGHTS_CHANGED) {
+        return Stand::Verdict(resume(draft, resolved, route, step));
+    }
+    match &route.gateway {
+        GatewayFact::Taken => taken(draft, resolved, route, step),
+        GatewayFact::Refused(words) => Stand::Verdict(hold(
+            draft,
+            "RouteRefused",
+            format!("the gateway does not serve HTTPRoute {} as written: {words}", route.name),
+            "the next step waits until it does",
+        )),
+        GatewayFact::Silent | GatewayFact::Behind => Stand::Verdict(silent(draft, resolved, route, step)),
+    }
+}
+
+/// Writes the last step again if the route shows that it was recorded and never written. Answers true if that was so.
+///
+/// Until the write its act may still be under way in another process, and would land after a stop or on top of the way
+/// back: only a generation past the recorded one makes it void.
+pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
+    let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
+    let route = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == resolved.function.route_uid);
+    let (Some(step), Some(route)) = (last.filter(|s| s.weight > 0), route) else { return false };
+    let is_open = route.generation == step.generation
+        && !weights::stands_at(&route, pair(resolved), step.weight)
+        && weights::check(&route, pair(resolved), &[step.weight]).is_ok()
+        && route.write_refused.is_none()
+        && !draft.facts.namespace_is_going;
+    if is_open {
+        write(draft, resolved, &route, step.weight);
+    }
+    is_open
+}
+
+fn rebase(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, percent: i32) -> Verdict {
+    if let Some(step) = draft.status.traffic.as_mut().and_then(|t| t.steps.last_mut()) {
+        step.generation = route.generation;
+    }
+    write(draft, resolved, route, percent)
+}
+
+/// The route stands as the step left it again: the step's interval begins anew with the generation that it has now.
+fn resume(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Step) -> Verdict {
+    let now = draft.now;
+    if let Some(step) = draft.status.traffic.as_mut().and_then(|t| t.steps.last_mut()) {
+        (step.time, step.generation) = (now, route.generation - 1);
+    }
+    draft.status.waiting = None;
+    let split = words::split(pair(resolved), step.weight);
+    let message = format!("{split} again; the interval of step {} begins anew", step.index);
+    draft.say(Says::Reconciling, "AllowTraffic", message);
+    Verdict::Running
+}
+
+/// The gateway has not taken the route as it is. If it had taken the step before somebody edited the route, only a step
+/// that is due has to wait for it.
+fn silent(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Step) -> Verdict {
+    let served = served_since(route, step).map(|at| at.max(step.time));
+    let due = served
+        .map_or(step.time + GATEWAY_PATIENCE, |at| at + interval(&resolved.traffic_routing) + EDIT_PATIENCE);
+    if draft.now < due {
+        draft.wake_at(due);
+        return Verdict::Running;
+    }
+    let cause = format!(
+        "no gateway has answered for generation {} of HTTPRoute {} yet",
+        route.generation, route.name
+    );
+    let next = format!("the next step waits for it (kubectl get httproute {} -o yaml)", route.name);
+    hold(draft, "GatewaySilent", cause, &next)
+}
+
+fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Step) -> Stand {
+    let Some(sighted) = served_since(route, step) else {
+        return Stand::Verdict(Verdict::Running);
+    };
+    let served = sighted.max(step.time);
+    let due = served + interval(&resolved.traffic_routing);
+    if step.weight == 100 {
+        note_served(draft, served);
+        return Stand::Verdict(Verdict::Done);
+    }
+    if draft.now < due {
+        if draft.status.waiting.take().is_some() {
+            let split = words::split(pair(resolved), step.weight);
+            draft.say(Says::Reconciling, "AllowTraffic", format!("{split}; the wait is over"));
+        }
+        draft.wake_at(due);
+        return Stand::Verdict(Verdict::Running);
+    }
+    Stand::Due(served)
+}
+
+/// Since when the gateway has had what the step wrote. Somebody may have written the very same numbers just before us:
+/// then our write changed nothing, and the generation that was decided on is the one that counts.
+fn served_since(route: &RouteFact, step: Step) -> Option<Timestamp> {
+    let written = if route.generation == step.generation { step.generation } else { step.generation + 1 };
+    route.served_since(written)
+}
