@@ -21,6 +21,7 @@ pub mod cluster;
 pub mod controller;
 pub mod engine;
 pub mod hook;
+pub mod platform;
 pub mod remote;
 pub mod source;
 pub mod traffic;

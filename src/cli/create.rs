@@ -7,7 +7,7 @@ use super::args::{Create, Shortcut};
 use super::error::Error;
 use crate::api::deployment_group::FunctionTarget;
 use crate::api::{AppSpecContent, AutoRollback, Deployment, DeploymentSpec, LocalRef, Revision};
-use crate::appspec::{self, FunctionEvent, FunctionSpec, HookRef};
+use crate::appspec::{self, FunctionEvent, FunctionSpec, HookRef, Platform};
 
 /// The most text that `spec.revision.appSpecContent.content` holds (its schema's maxLength).
 const LONGEST_APPSPEC: usize = 65_536;
@@ -26,14 +26,19 @@ pub struct Checked {
 /// # Errors
 /// An AppSpec that the controller would refuse, with the line.
 pub fn from_file(file: &str, text: String) -> Result<Checked, Error> {
-    let spec = appspec::read_function(text.as_bytes())
-        .map_err(|source| Error::AppSpec { file: file.into(), source })?;
+    let is_service = appspec::platform_of(text.as_bytes()).is_ok_and(|p| p == Some(Platform::Service));
+    let warnings = if is_service {
+        appspec::read_service(text.as_bytes()).map(|spec| spec.warnings)
+    } else {
+        appspec::read_function(text.as_bytes()).map(|spec| spec.warnings)
+    };
+    let warnings = warnings.map_err(|source| Error::AppSpec { file: file.into(), source })?;
     if text.chars().count() > LONGEST_APPSPEC {
         return Err(Error::Usage(format!(
             "{file}: more than {LONGEST_APPSPEC} characters, which is all that an object holds: put it into a ConfigMap and use --config-map"
         )));
     }
-    Ok(Checked { revision: inline(text), warnings: spec.warnings })
+    Ok(Checked { revision: inline(text), warnings })
 }
 
 /// Writes the AppSpec of `--function` and checks it like a file.
@@ -64,7 +69,11 @@ pub fn from_shortcut(function: &str, shortcut: &Shortcut, alias: &str) -> Result
 ///
 /// # Errors
 /// Says which aliases there are to choose from.
-pub fn only_alias<'a>(group: &str, target: &'a FunctionTarget) -> Result<&'a str, Error> {
+pub fn only_alias<'a>(group: &str, target: Option<&'a FunctionTarget>) -> Result<&'a str, Error> {
+    let Some(target) = target else {
+        let message = format!("deployment group \"{group}\" deploys no functions: say --app-spec instead of --function");
+        return Err(Error::Usage(message));
+    };
     match target.aliases.as_slice() {
         [alias] => Ok(&alias.name),
         aliases => {
@@ -176,9 +185,9 @@ mod tests {
     fn an_alias_is_assumed_only_where_there_is_one() {
         let alias = |name: &str| Alias { name: name.into(), http_route: LocalRef::new("r") };
         let mut target = FunctionTarget { version_service: "{version}".into(), aliases: vec![alias("live")] };
-        assert_eq!(only_alias("g", &target).unwrap(), "live");
+        assert_eq!(only_alias("g", Some(&target)).unwrap(), "live");
         target.aliases.push(alias("beta"));
-        let said = only_alias("g", &target).unwrap_err().to_string();
+        let said = only_alias("g", Some(&target)).unwrap_err().to_string();
         assert_eq!(said, "deployment group \"g\" has the aliases live, beta: say --alias");
     }
 }

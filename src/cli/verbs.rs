@@ -105,7 +105,7 @@ async fn revision(target: &Target, args: &Create) -> Result<Checked, Error> {
             Some(alias) => alias.clone(),
             None => {
                 let group = fetch::get::<DeploymentGroup>(&connect(target).await?, args.group()).await?;
-                create::only_alias(args.group(), &group.read.spec.function)?.to_owned()
+                create::only_alias(args.group(), group.read.spec.function.as_ref())?.to_owned()
             }
         };
         return create::from_shortcut(function, &args.shortcut, &alias);

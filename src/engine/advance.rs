@@ -8,8 +8,10 @@ use super::draft::Draft;
 use super::ending::{self, End};
 use super::facts::Facts;
 use super::plan::{Act, Plan};
-use super::scope::Scope;
-use super::{hooks, restore, shift, shift_follow, turn, words};
+use super::production::Production;
+use super::service::ready_wait::{self, Wait};
+use super::service::{install, task_set, terminate, test_traffic, undo};
+use super::{front, hooks, restore, shift, shift_follow, turn, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_status::{Resolved, StopState, StopStatus};
 use crate::api::{ConcurrencyPolicy, EventName, EventStatus, Phase};
@@ -25,12 +27,15 @@ pub fn decide(facts: &Facts, now: Timestamp) -> Plan {
     }
 }
 
-/// The facts with a route of which only the rules in the snapshot's scope are seen, if that makes a difference.
+/// The facts with a route of which only the rules in the snapshot's scope are seen, or with the front Service that
+/// stands for one, if that makes a difference.
 fn scoped(facts: &Facts) -> Option<Facts> {
     let resolved = facts.deployment.status.as_ref()?.resolved.as_ref()?;
+    if let Some(service) = resolved.service.as_ref().filter(|s| s.production.is_service) {
+        return Some(Facts { route: front::route(facts, service), ..facts.clone() });
+    }
     let route = facts.route.as_ref()?;
-    let scope = Scope { rules: &resolved.function.rules, count: resolved.function.rule_count };
-    let seen = scope.apply(route);
+    let seen = Production::of(resolved).scope.apply(route);
     (!Arc::ptr_eq(&seen, route)).then(|| Facts { route: Some(seen), ..facts.clone() })
 }
 
@@ -59,24 +64,25 @@ fn run(draft: &mut Draft<'_>, resolved: &Resolved, is_going: bool) {
         return draft.act(Act::Hold);
     }
     release_finished_jobs(draft, resolved);
+    task_set::follow_wanted(draft, resolved);
     if is_going && draft.status.is_rollback() && has_route(draft) {
         // The way back from a rollback would lead to what it rolls back: it goes on to its end, unless that is not in sight.
         if draft.status.waiting.is_some() {
             return ending::end(draft, &End::stopped("deleted while it was waiting"));
         }
     } else if is_going {
-        return undo(draft, resolved, "deleted while it was running", false);
+        return take_back(draft, resolved, "deleted while it was running", false);
     }
     if let Some(by) = replaced_by(draft) {
-        return undo(draft, resolved, &format!("replaced by {by}"), true);
+        return take_back(draft, resolved, &format!("replaced by {by}"), true);
     }
     if restore::is_under_way(draft) {
         // Whatever began the way back may have changed since: what is on record is walked to its end.
         let why = if draft.facts.group.is_some() { "replaced" } else { GROUP_GONE };
-        return undo(draft, resolved, why, true);
+        return take_back(draft, resolved, why, true);
     }
     if draft.facts.deployment.spec.stop.is_some() && running_hook(draft).is_none() {
-        return stop(draft, resolved);
+        return if is_past_return(draft) { too_late(draft, resolved) } else { stop(draft, resolved) };
     }
     course(draft, resolved);
 }
@@ -107,7 +113,7 @@ fn release_finished_jobs(draft: &mut Draft<'_>, resolved: &Resolved) {
 }
 
 /// Puts the traffic back, then ends Stopped without a rollback.
-fn undo(draft: &mut Draft<'_>, resolved: &Resolved, why: &str, awaits_hook: bool) {
+fn take_back(draft: &mut Draft<'_>, resolved: &Resolved, why: &str, awaits_hook: bool) {
     // However the hook judges, its event is over then and the traffic goes back.
     if let Some(index) = running_hook(draft).filter(|_| awaits_hook) {
         let name = draft.event(index).name;
@@ -116,10 +122,10 @@ fn undo(draft: &mut Draft<'_>, resolved: &Resolved, why: &str, awaits_hook: bool
             return;
         }
     }
-    if shift_follow::finish_step(draft, resolved) {
+    if finish_steps(draft, resolved) {
         return;
     }
-    if restore::advance(draft, resolved, why) {
+    if restore::advance(draft, resolved, why) && undo::advance(draft, resolved, why) {
         ending::end(draft, &End::stopped(why));
         let facts = draft.facts;
         for event in facts.jobs.keys() {
@@ -128,13 +134,29 @@ fn undo(draft: &mut Draft<'_>, resolved: &Resolved, why: &str, awaits_hook: bool
     }
 }
 
+/// True while a step on record, of either listener, still has to be written.
+fn finish_steps(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
+    shift_follow::finish_step(draft, resolved) || test_traffic::finish_step(draft, resolved)
+}
+
 fn running_hook(draft: &Draft<'_>) -> Option<usize> {
     let events = &draft.status.lifecycle_events;
-    events.iter().position(|e| e.status == EventStatus::InProgress && e.name != EventName::AllowTraffic)
+    events.iter().position(|e| e.status == EventStatus::InProgress && e.name.is_scriptable())
+}
+
+/// True once the original's end is on record: what would be gone back to is going.
+fn is_past_return(draft: &Draft<'_>) -> bool {
+    draft.status.termination_time.is_some()
+}
+
+fn too_late(draft: &mut Draft<'_>, resolved: &Resolved) {
+    let message = "too late: the original is being terminated".into();
+    draft.status.stop = Some(StopState { status: StopStatus::Error, message });
+    course(draft, resolved);
 }
 
 fn stop(draft: &mut Draft<'_>, resolved: &Resolved) {
-    if shift_follow::finish_step(draft, resolved) {
+    if finish_steps(draft, resolved) {
         let message = "the step on record is still being written".into();
         draft.status.stop = Some(StopState { status: StopStatus::Pending, message });
         return;
@@ -150,23 +172,46 @@ fn course(draft: &mut Draft<'_>, resolved: &Resolved) {
         if matches!(event.status, EventStatus::Succeeded | EventStatus::Skipped) {
             continue;
         }
+        if event.name == EventName::BeforeAllowTraffic && !may_move_traffic(draft, resolved) {
+            return;
+        }
         let goes_on = match event.name {
-            EventName::AllowTraffic => allow_traffic(draft, index, resolved),
+            EventName::Install => pass(draft, index, |d| install::advance(d, index, resolved)),
+            EventName::AllowTestTraffic => pass(draft, index, |d| test_traffic::advance(d, index, resolved)),
+            EventName::AllowTraffic => pass(draft, index, |d| shift::advance(d, index, resolved)),
             _ => hook(draft, index, resolved),
         };
         if !goes_on {
             return;
         }
         // No event starts once a stop is asked for.
-        if draft.facts.deployment.spec.stop.is_some() {
+        if draft.facts.deployment.spec.stop.is_some() && !is_past_return(draft) {
             return stop(draft, resolved);
         }
     }
     succeed(draft, resolved);
 }
 
-fn allow_traffic(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
-    match shift::advance(draft, index, resolved) {
+/// False while the wait before traffic moves is on, or has ended the deployment.
+fn may_move_traffic(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
+    let Some(service) = &resolved.service else { return true };
+    match ready_wait::look(draft, service) {
+        Wait::Over => true,
+        Wait::On => false,
+        Wait::Expired(end) => {
+            ending::end(draft, &end);
+            false
+        }
+    }
+}
+
+/// Carries an event that is Sluice's own work. True when it has ended well.
+fn pass(
+    draft: &mut Draft<'_>,
+    index: usize,
+    advance: impl FnOnce(&mut Draft<'_>) -> shift::Verdict,
+) -> bool {
+    match advance(draft) {
         shift::Verdict::Running => false,
         shift::Verdict::Failed(code, message) => {
             ending::end(draft, &End::failed(code, message));
@@ -234,17 +279,18 @@ fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
     }
 }
 
+/// What follows the last event: the original's end, then success.
 fn succeed(draft: &mut Draft<'_>, resolved: &Resolved) {
-    let f = &resolved.function;
     draft.status.traffic = Some(words::traffic(draft.status.traffic.as_ref(), resolved, 100));
+    match terminate::advance(draft, resolved) {
+        shift::Verdict::Running => return,
+        shift::Verdict::Failed(code, message) => return ending::end(draft, &End::failed(code, message)),
+        shift::Verdict::Done => {}
+    }
     draft.status.phase = Phase::Succeeded;
     draft.status.complete_time = Some(draft.now);
     draft.status.waiting = None;
-    let message = if f.original == f.replacement {
-        format!("version {} of {} was already served; nothing had to move", f.target_version, f.name)
-    } else {
-        format!("version {} of {} serves all traffic of alias {}", f.target_version, f.name, f.alias)
-    };
+    let message = words::succeeded(resolved);
     draft.note("DeploymentSuccess", message.clone());
     draft.say(Verdict::Ready, "Succeeded", message);
 }

@@ -1,18 +1,23 @@
 //! How a Deployment ends, whether a rollback follows, and what is still to be done once the end is on record.
 
+use jiff::SignedDuration;
+
 use super::draft::{Draft, clip, key};
 use super::facts::RollbackFact;
 use super::hooks;
 use super::plan::{Act, NewDeployment};
-use super::weights::{self, Pair};
-use super::words;
+use super::production::Production;
+use super::weights;
+use super::{service, words};
 use crate::api::condition::Verdict;
+use crate::api::deployment_snapshot::{ResolvedFunction, ResolvedService};
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
+use crate::api::duration::Spoken;
 use crate::api::{
-    AppSpecContent, AutoRollback, DeploymentSpec, EventStatus, Phase, Revision, RollbackEvent,
+    AppSpecContent, AutoRollback, ComputePlatform, DeploymentSpec, EventName, EventStatus, Phase, Revision, RollbackEvent,
     TRAFFIC_FINALIZER, predefined,
 };
-use crate::appspec::{FunctionSpec, write_function};
+use crate::appspec::{FunctionSpec, ServiceSpec, write_function, write_service};
 
 /// An end other than success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +56,13 @@ impl End {
         let rollback = asked.map_or(Rollback::On(RollbackEvent::DeploymentStopOnRequest), Rollback::Asked);
         Self { phase: Phase::Stopped, code: "ManualStop", message: "stopped on request".into(), rollback }
     }
+
+    /// Nobody said continue in time.
+    pub fn not_continued(wait: SignedDuration) -> Self {
+        let message = format!("nobody continued the deployment within {}", Spoken(wait));
+        let rollback = Rollback::On(RollbackEvent::DeploymentStopOnRequest);
+        Self { phase: Phase::Stopped, code: "Timeout", message, rollback }
+    }
 }
 
 /// Puts `end` on the draft: what runs fails, what has not begun is skipped, and the rollback to come is named.
@@ -58,7 +70,7 @@ pub fn end(draft: &mut Draft<'_>, end: &End) {
     if is_orphaned(draft, end) && !goes_back(draft, end) {
         return;
     }
-    let has_begun = draft.status.lifecycle_events.iter().any(|e| e.status != EventStatus::Pending);
+    let has_begun = has_begun(draft);
     let percent = percent_now(draft);
     close_events(draft);
     let follow_up = follow_up(draft, end, has_begun, percent);
@@ -78,6 +90,12 @@ pub fn end(draft: &mut Draft<'_>, end: &End) {
     draft.say(Verdict::Stalled, end.code, message.trim_end());
     let reason = if end.phase == Phase::Failed { "DeploymentFailure" } else { "DeploymentStop" };
     draft.warn(reason, draft.status.message.clone());
+}
+
+/// True if there is something to roll back: a lifecycle event has begun, and more than Service's BeforeInstall.
+fn has_begun(draft: &Draft<'_>) -> bool {
+    let mut events = draft.status.lifecycle_events.iter().filter(|e| e.name != EventName::BeforeInstall);
+    events.any(|e| e.status != EventStatus::Pending)
 }
 
 /// True if a rollback is wanted and its group is not there to give it a turn.
@@ -100,18 +118,18 @@ fn wants_rollback(draft: &Draft<'_>, end: &End) -> bool {
 fn goes_back(draft: &mut Draft<'_>, end: &End) -> bool {
     let Some(resolved) = draft.status.resolved.clone() else { return true };
     let why = format!("{}; {}", end.message, super::advance::GROUP_GONE);
-    super::restore::advance(draft, &resolved, &why)
+    super::restore::advance(draft, &resolved, &why) && service::undo::advance(draft, &resolved, &why)
 }
 
 /// The replacement's percentage as the route has it, or as it was last recorded.
 fn percent_now(draft: &Draft<'_>) -> Option<i32> {
     let resolved = draft.status.resolved.as_ref()?;
-    let pair = Pair { original: &resolved.function.original, replacement: &resolved.function.replacement };
+    let production = Production::of(resolved);
     let recorded = draft.status.traffic.as_ref().map(|t| t.replacement.weight);
-    if pair.original == pair.replacement {
+    if production.is_still() {
         return recorded;
     }
-    draft.facts.route.as_deref().and_then(|r| weights::share(r, pair)).or(recorded)
+    draft.facts.route.as_deref().and_then(|r| weights::share(r, production.pair)).or(recorded)
 }
 
 fn close_events(draft: &mut Draft<'_>) {
@@ -131,20 +149,21 @@ fn close_events(draft: &mut Draft<'_>) {
 fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<i32>) -> String {
     let Some(resolved) = draft.status.resolved.clone() else { return "No traffic was moved.".into() };
     let wanted = wants_rollback(draft, end) && !is_orphaned(draft, end);
-    if wanted && has_begun {
+    let before = words::before(&resolved);
+    if let Some(before) = before.as_ref().filter(|_| wanted && has_begun) {
         let name = rollback_name(draft.facts.deployment.name(), draft.facts.deployment.uid());
-        let message =
-            format!("rolling back to version {} by Deployment {name}", resolved.function.current_version);
         let info = draft.status.rollback_info.get_or_insert_with(RollbackInfo::default);
         info.rollback_deployment = Some(name.clone());
-        info.rollback_message = message;
-        return format!("Deployment {name} rolls back to version {}.", resolved.function.current_version);
+        info.rollback_message = format!("rolling back to {before} by Deployment {name}");
+        return format!("Deployment {name} rolls back to {before}.");
     }
-    let repair = words::repair(&resolved, percent.unwrap_or(0));
+    let stands = service::task_set::has_begun(draft, EventName::Install) && draft.status.termination_time.is_none();
+    let repair = words::repair(&resolved, percent.unwrap_or(0), stands);
     if end.rollback != Rollback::Never {
         let why = match () {
             () if draft.status.is_rollback() => "a rollback is not itself rolled back",
             () if !has_begun => "no lifecycle event had begun",
+            () if before.is_none() => "nothing served before",
             () => "automatic rollback is off for this end",
         };
         let info = draft.status.rollback_info.get_or_insert_with(RollbackInfo::default);
@@ -209,16 +228,11 @@ pub fn is_held(draft: &Draft<'_>) -> bool {
 
 fn rollback_spec(draft: &Draft<'_>) -> Option<DeploymentSpec> {
     let resolved: &Resolved = draft.status.resolved.as_ref()?;
-    let f = &resolved.function;
-    let content = write_function(&FunctionSpec {
-        logical_name: f.name.clone(),
-        name: f.name.clone(),
-        alias: f.alias.clone(),
-        current_version: Some(f.target_version.clone()),
-        target_version: f.current_version.clone(),
-        hooks: vec![],
-        warnings: vec![],
-    });
+    let (content, platform) = match (&resolved.function, &resolved.service) {
+        (Some(f), _) => (function_back(f), ComputePlatform::Function),
+        (_, Some(s)) => (service_back(s)?, ComputePlatform::Service),
+        _ => return None,
+    };
     Some(DeploymentSpec {
         deployment_group_ref: draft.facts.deployment.spec.deployment_group_ref.clone(),
         revision: Revision {
@@ -226,12 +240,39 @@ fn rollback_spec(draft: &Draft<'_>) -> Option<DeploymentSpec> {
             config_map: None,
         },
         description: Some(clip(format!("rolls back {}", draft.facts.deployment.name()), 250)),
-        deployment_config_name: Some(predefined::default_name(crate::api::ComputePlatform::Function).into()),
+        deployment_config_name: Some(predefined::default_name(platform).into()),
         auto_rollback: Some(AutoRollback::default()),
         stop: None,
         continue_: None,
         hook_results: vec![],
     })
+}
+
+/// The failed one's versions, swapped.
+fn function_back(f: &ResolvedFunction) -> String {
+    write_function(&FunctionSpec {
+        logical_name: f.name.clone(),
+        name: f.name.clone(),
+        alias: f.alias.clone(),
+        current_version: Some(f.target_version.clone()),
+        target_version: f.current_version.clone(),
+        hooks: vec![],
+        warnings: vec![],
+    })
+}
+
+/// The original's task definition. What Sluice did not make has none: its target group's name stands for it, and the
+/// rollback, which makes no task set while the original stands, never looks for a PodTemplate of that name.
+fn service_back(service: &ResolvedService) -> Option<String> {
+    let original = service.original.as_ref()?;
+    let definition = original.task_definition.as_ref().unwrap_or(&original.target_group);
+    Some(write_service(&ServiceSpec {
+        task_definition: definition.clone(),
+        container_name: service.container_name.clone(),
+        container_port: u16::try_from(service.container_port).ok()?,
+        hooks: vec![],
+        warnings: vec![],
+    }))
 }
 
 #[cfg(test)]

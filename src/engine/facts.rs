@@ -165,6 +165,8 @@ pub struct ServiceFact {
     pub uid: String,
     /// Its resourceVersion.
     pub version: String,
+    /// The uid of the group that made it, by its label.
+    pub group_uid: Option<String>,
     /// Its selector.
     pub selector: BTreeMap<String, String>,
     /// Where its ports lead, as text, in order.

@@ -8,17 +8,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::draft::PATIENCE;
-use super::facts::{RevisionFact, RouteFact, ServiceFact};
-use super::plan::{NewDeployment, Note, SetWeights};
-use super::{group_desired, group_drift, group_queue, words};
+use super::facts::{RevisionFact, RouteFact, ServiceFact, TaskSetFact};
+use super::group_service::{Made, NewTargetGroup};
+use super::plan::{NewDeployment, Note, ScaleTaskSet, SetWeights};
+use super::{group_desired, group_drift, group_queue, group_service, words};
 use crate::api::condition::{self, Condition, Verdict};
 use crate::api::{
-    Application, ComputePlatform, Deployment, DeploymentConfig, DeploymentGroup, DeploymentGroupStatus,
+    Application, Deployment, DeploymentConfig, DeploymentGroup, DeploymentGroupStatus,
     GroupPhase, Phase, predefined,
 };
 
 /// Reasons that say the group itself is at fault, so that none of its Deployments can start.
-pub const UNFIT: [&str; 3] = ["ApplicationMissing", "PlatformMismatch", "DeploymentConfigMissing"];
+pub const UNFIT: [&str; 4] =
+    ["ApplicationMissing", "PlatformMismatch", "DeploymentConfigMissing", "TargetGroupShared"];
 
 /// Everything a group's decision may depend on.
 #[derive(Clone, Debug)]
@@ -35,10 +37,16 @@ pub struct GroupFacts {
     pub is_grant_checked: bool,
     /// What the desired revision's source holds.
     pub revision: RevisionFact,
-    /// The route that the last success left its traffic on.
+    /// The route that the last success left its traffic on; on the Service platform the production listener's.
     pub route: Option<Arc<RouteFact>>,
-    /// Services of that route whose endpoints are known.
+    /// Service: the test listener's route.
+    pub test_route: Option<Arc<RouteFact>>,
+    /// Services of that route whose endpoints are known; on the Service platform the target groups and a front Service.
     pub services: BTreeMap<String, ServiceFact>,
+    /// Service: every ReplicaSet that bears the group's name in its label.
+    pub task_sets: BTreeMap<String, TaskSetFact>,
+    /// Service: the other service groups of the namespace.
+    pub rivals: Vec<Arc<DeploymentGroup>>,
 }
 
 /// The outcome of one decision about a group.
@@ -68,6 +76,25 @@ pub enum GroupAct {
     },
     /// Puts a route right between deployments.
     Restore(SetWeights),
+    /// Puts our finalizer on a Service group.
+    Hold,
+    /// Takes it off.
+    Release,
+    /// Creates a target group.
+    CreateTargetGroup(NewTargetGroup),
+    /// Makes a task set the group's.
+    Adopt {
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+    },
+    /// Gives the side that serves another size.
+    ScaleTaskSet(ScaleTaskSet),
+    /// Deletes what the group made: kind, name and uid.
+    Delete(Made, String, String),
+    /// Lets go of what the group made: kind, name and uid.
+    Orphan(Made, String, String),
 }
 
 /// What to record and do about one group, given what is known at `now`.
@@ -75,7 +102,7 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     let mut status = facts.group.status.clone().unwrap_or_default();
     let mut plan = GroupPlan::default();
     if facts.group.metadata.deletion_timestamp.is_some() {
-        return plan;
+        return group_service::retire(facts);
     }
     let fault = fault(facts);
     let ended = group_queue::release(facts, &mut status);
@@ -87,7 +114,9 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
         status.phase = Some(GroupPhase::Ready);
     }
     group_queue::prune(facts, &status, &mut plan);
+    let lack = group_service::look_after(facts, &mut status, &mut plan);
     let drift = group_drift::look(facts, &mut status, &mut plan, now);
+    let fault = fault.or_else(|| lack.filter(|_| status.active_deployment.is_none()).map(Fault::from));
     let (verdict, reason, message) = verdict(facts, &status, fault, drift, now, &mut plan);
     status.message = message.clone();
     let had = std::mem::take(&mut status.conditions);
@@ -122,6 +151,12 @@ struct Fault {
     may_come: bool,
 }
 
+impl From<(&'static str, String, bool)> for Fault {
+    fn from((reason, message, may_come): (&'static str, String, bool)) -> Self {
+        Self { reason, message, may_come }
+    }
+}
+
 fn fault(facts: &GroupFacts) -> Option<Fault> {
     let spec = &facts.group.spec;
     let missing = |reason, message| Some(Fault { reason, message, may_come: true });
@@ -131,14 +166,18 @@ fn fault(facts: &GroupFacts) -> Option<Fault> {
         return missing("ApplicationMissing", format!("there is no Application {name}; create it"));
     };
     let platform = application.spec.compute_platform;
-    if platform != ComputePlatform::Function {
-        let name = &spec.application_ref.name;
+    if platform != spec.platform() {
+        let (name, own) = (&spec.application_ref.name, spec.platform());
         return wrong(
             "PlatformMismatch",
             format!(
-                "Application {name} is of platform {platform}, but the group has a function block; name an Application of platform Function"
+                "Application {name} is of platform {platform}, but the group has a {} block; name an Application of platform {own}",
+                own.to_string().to_lowercase()
             ),
         );
+    }
+    if let Some((reason, message)) = group_service::rival(facts) {
+        return missing(reason, message);
     }
     let name = spec.deployment_config_name.as_deref()?;
     let config = if predefined::is_reserved(name) {
@@ -194,8 +233,7 @@ fn verdict(
         );
     }
     if let Some(obstacle) = group_desired::obstacle(facts) {
-        let (reason, message, may_come) = obstacle;
-        return unfit(&status.conditions, Fault { reason, message, may_come }, now, plan);
+        return unfit(&status.conditions, Fault::from(obstacle), now, plan);
     }
     if let Some((reason, message)) = drift {
         return (Verdict::Stalled, reason.into(), message);

@@ -11,7 +11,7 @@ use crate::api::{DeploymentGroupStatus, DeploymentSpec, LocalRef, Revision};
 /// Records a new value of `spec.revision`, and plans the creation of a recorded one that does not exist yet.
 pub fn note(facts: &GroupFacts, status: &mut DeploymentGroupStatus, plan: &mut GroupPlan, is_fit: bool) {
     let Some(source) = facts.group.spec.revision.as_ref().filter(|_| is_fit) else { return };
-    let Ok(found) = resolve::revision(source, &facts.revision) else { return };
+    let Ok(found) = resolve::revision(facts.group.spec.platform(), source, &facts.revision) else { return };
     let is_new = status.desired.as_ref().is_none_or(|d| d.digest != found.revision.digest);
     if is_new {
         let before = status.desired.as_ref().map(|d| d.deployment.clone()).unwrap_or_default();
@@ -65,7 +65,7 @@ pub fn obstacle(facts: &GroupFacts) -> Option<(&'static str, String, bool)> {
     if facts.revision == RevisionFact::NotRead {
         return None;
     }
-    match resolve::revision(source, &facts.revision).err()? {
+    match resolve::revision(facts.group.spec.platform(), source, &facts.revision).err()? {
         Obstacle::Missing(reason, message) => Some((reason, message, true)),
         Obstacle::Invalid(reason, message) => Some((reason, message, false)),
         Obstacle::Unknown => None,

@@ -11,7 +11,7 @@ use super::facts::RouteFact;
 use super::group::{GroupAct, GroupFacts, GroupPlan};
 use super::plan::{Note, SetWeights};
 use super::resolve;
-use super::scope::Scope;
+use super::scope::{self, Scope};
 use super::weights::{self, Pair};
 use crate::api::DeploymentGroupStatus;
 use crate::api::deployment_group::{RouteRestored, Serving};
@@ -22,8 +22,12 @@ pub fn suspects(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Vec<Strin
     let Some(route) = facts.route.as_ref().filter(|r| r.name == serving.route && !r.is_going) else {
         return vec![];
     };
-    let target = &facts.group.spec.function;
     let route = &scoped(route, serving);
+    let Some(target) = &facts.group.spec.function else {
+        let service = facts.group.spec.service.as_ref();
+        let other = service.and_then(|t| t.other_than(&serving.service));
+        return other.filter(|o| !scope::rules_with(route, o).is_empty()).map(str::to_owned).into_iter().collect();
+    };
     resolve::served(route, target, &serving.function, &serving.version)
         .into_iter()
         .map(|(version, _)| target.service(&serving.function, &version))
@@ -57,7 +61,8 @@ pub fn look(
     let route = &scoped(facts.route.as_ref()?, &serving);
     let ready =
         |service: &str| facts.services.get(service).and_then(|s| if s.exists { s.ready } else { Some(0) });
-    let pair = Pair { original: drifted, replacement: &serving.service };
+    let keeps = facts.group.spec.service.is_some();
+    let pair = Pair { original: drifted, replacement: &serving.service, keeps };
     let is_dead = ready(drifted) == Some(0) && ready(&serving.service).is_some_and(|n| n > 0);
     let is_pending = status
         .route_restored

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::group::{GroupAct, GroupFacts, GroupPlan, phase_after};
+use super::production::Production;
 use crate::api::deployment_group::{AttemptedDeployment, DeploymentRef, Serving, SuccessfulDeployment};
 use crate::api::{Deployment, DeploymentGroupStatus, GroupPhase, Phase, TRAFFIC_FINALIZER};
 
@@ -81,19 +82,26 @@ fn note_end(status: &mut DeploymentGroupStatus, deployment: &Deployment) {
     if let (Phase::Succeeded, Some(revision), Some(complete_time)) =
         (own.phase, &own.revision, own.complete_time)
     {
-        let serving = own.resolved.as_ref().map(|r| &r.function).map(|f| Serving {
-            function: f.name.clone(),
-            version: f.target_version.clone(),
-            route: f.route.clone(),
-            service: f.replacement.clone(),
-            rules: f.rules.clone(),
-            rule_count: f.rule_count,
-            previous_service: (f.original != f.replacement).then(|| f.original.clone()),
-        });
+        let serving = own.resolved.as_ref().and_then(serving);
         let (name, revision) = (deployment.name().into(), revision.clone());
         status.last_successful_deployment =
             Some(SuccessfulDeployment { name, revision, complete_time, serving });
     }
+}
+
+/// What serves once a Deployment has succeeded; `None` behind a front Service, whose selector says it.
+fn serving(resolved: &Resolved) -> Option<Serving> {
+    let production = Production::of(resolved);
+    let function = resolved.function.as_ref();
+    (!production.is_service).then(|| Serving {
+        function: function.map(|f| f.name.clone()).unwrap_or_default(),
+        version: function.map(|f| f.target_version.clone()).unwrap_or_default(),
+        route: production.listener.into(),
+        service: production.pair.replacement.into(),
+        rules: production.scope.rules.to_vec(),
+        rule_count: production.scope.count,
+        previous_service: (!production.is_still()).then(|| production.pair.original.into()),
+    })
 }
 
 /// Gives the turn to the next one and queues the others.

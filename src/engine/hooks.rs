@@ -46,12 +46,15 @@ pub fn execution_id(uid: &str, event: EventName, hook: &str) -> String {
 /// The name of a hook's Job, made from its key; short enough for a label.
 pub fn job_name(deployment: &str, uid: &str, event: EventName, hook: &str) -> String {
     let stem = deployment.get(..28).unwrap_or(deployment).trim_end_matches(['-', '.']).replace('.', "-");
-    let event = match event {
+    let short = match event {
+        EventName::BeforeInstall => "before-install",
+        EventName::AfterInstall => "after-install",
+        EventName::AfterAllowTestTraffic => "after-test",
         EventName::BeforeAllowTraffic => "before-allow",
-        EventName::AllowTraffic => "allow",
         EventName::AfterAllowTraffic => "after-allow",
+        EventName::Install | EventName::AllowTestTraffic | EventName::AllowTraffic => "event",
     };
-    format!("{stem}-{event}-{}", key(&[uid, event, hook], 10))
+    format!("{stem}-{short}-{}", key(&[uid, short, hook], 10))
 }
 
 /// Carries the hook event at `index` as far as it goes now.

@@ -6,6 +6,7 @@ use super::draft::digest;
 use super::facts::{Facts, RevisionFact, RouteFact, RuleFact};
 use super::scope::{self, Scope};
 use super::weights::{self, Pair};
+use super::service::snapshot;
 use super::{shift, words};
 use crate::api::deployment_group::FunctionTarget;
 use crate::api::deployment_status::{Resolved, ResolvedFunction, ResolvedHook};
@@ -13,7 +14,7 @@ use crate::api::{
     ComputePlatform, Creator, DeploymentGroup, EventName, ResolvedRevision, Revision, TrafficRouting,
     predefined,
 };
-use crate::appspec::{self, FunctionEvent, FunctionSpec};
+use crate::appspec::{self, FunctionEvent, FunctionSpec, ServiceEvent, ServiceSpec};
 
 /// The snapshot keeps a hook's template: it has to fit into an object together with all the rest.
 const MAX_TEMPLATE: usize = 64 * 1024;
@@ -34,11 +35,73 @@ pub struct Found {
     /// The revision with its digest.
     pub revision: ResolvedRevision,
     /// The parsed AppSpec.
-    pub spec: FunctionSpec,
+    pub spec: Spec,
 }
 
-/// Reads the revision: digest first, then the AppSpec.
-pub fn revision(source: &Revision, fact: &RevisionFact) -> Result<Found, Obstacle> {
+/// A parsed AppSpec of the group's platform.
+pub enum Spec {
+    /// Of a function.
+    Function(FunctionSpec),
+    /// Of a service.
+    Service(ServiceSpec),
+}
+
+impl Spec {
+    fn read(platform: ComputePlatform, content: &str) -> Result<Self, appspec::Error> {
+        match platform {
+            ComputePlatform::Service => appspec::read_service(content.as_bytes()).map(Self::Service),
+            _ => appspec::read_function(content.as_bytes()).map(Self::Function),
+        }
+    }
+
+    /// What it deploys, in a few words.
+    fn summary(&self) -> String {
+        match self {
+            Self::Function(f) => format!("{} version {}", f.name, f.target_version),
+            Self::Service(s) => format!("PodTemplate {}", s.task_definition),
+        }
+    }
+
+    /// What the reader has to say of it.
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Self::Function(f) => &f.warnings,
+            Self::Service(s) => &s.warnings,
+        }
+    }
+
+    /// The hooks that it names, by event.
+    pub fn hooks(&self) -> Vec<(EventName, &str)> {
+        match self {
+            Self::Function(f) => f.hooks.iter().map(|h| (of_function(h.event), h.hook.as_str())).collect(),
+            Self::Service(s) => s.hooks.iter().map(|h| (of_service(h.event), h.hook.as_str())).collect(),
+        }
+    }
+}
+
+fn of_function(event: FunctionEvent) -> EventName {
+    match event {
+        FunctionEvent::BeforeAllowTraffic => EventName::BeforeAllowTraffic,
+        FunctionEvent::AfterAllowTraffic => EventName::AfterAllowTraffic,
+    }
+}
+
+fn of_service(event: ServiceEvent) -> EventName {
+    match event {
+        ServiceEvent::BeforeInstall => EventName::BeforeInstall,
+        ServiceEvent::AfterInstall => EventName::AfterInstall,
+        ServiceEvent::AfterAllowTestTraffic => EventName::AfterAllowTestTraffic,
+        ServiceEvent::BeforeAllowTraffic => EventName::BeforeAllowTraffic,
+        ServiceEvent::AfterAllowTraffic => EventName::AfterAllowTraffic,
+    }
+}
+
+/// Reads the revision: digest first, then the AppSpec as one of `platform`.
+pub fn revision(
+    platform: ComputePlatform,
+    source: &Revision,
+    fact: &RevisionFact,
+) -> Result<Found, Obstacle> {
     let content = match fact {
         RevisionFact::Content(content) => content,
         RevisionFact::Missing { reason, message } => return Err(Obstacle::Missing(reason, message.clone())),
@@ -53,10 +116,10 @@ pub fn revision(source: &Revision, fact: &RevisionFact) -> Result<Found, Obstacl
         );
         return Err(Obstacle::Invalid("InvalidRevision", message));
     }
-    let spec = appspec::read_function(content.as_bytes())
+    let spec = Spec::read(platform, content)
         .map_err(|e| Obstacle::Invalid("InvalidRevision", format!("the AppSpec cannot be used: {e}")))?;
     let mut revision = ResolvedRevision::new(source, digest);
-    revision.summary = Some(format!("{} version {}", spec.name, spec.target_version));
+    revision.summary = Some(spec.summary());
     Ok(Found { revision, spec })
 }
 
@@ -68,7 +131,15 @@ pub fn snapshot(
     creator: Creator,
 ) -> Result<Resolved, Obstacle> {
     let (name, routing) = configuration(facts, group, creator)?;
-    let function = function(facts, &group.spec.function, &found.spec, creator, &routing)?;
+    let (function, service) = match (&found.spec, &group.spec.function, &group.spec.service) {
+        (Spec::Function(spec), Some(target), _) => {
+            (Some(function(facts, target, spec, creator, &routing)?), None)
+        }
+        (Spec::Service(spec), _, Some(target)) => {
+            (None, Some(snapshot::service(facts, group, target, spec, creator, &routing)?))
+        }
+        _ => return Err(Obstacle::Unknown),
+    };
     let hooks = if creator.is_rollback() { vec![] } else { hooks(facts, &found.spec)? };
     let own = facts.deployment.spec.auto_rollback.as_ref();
     Ok(Resolved {
@@ -78,6 +149,7 @@ pub fn snapshot(
         deployment_config_name: name,
         traffic_routing: routing,
         function,
+        service,
         hooks,
         auto_rollback: own.or(group.spec.auto_rollback.as_ref()).cloned().unwrap_or_default(),
     })
@@ -88,7 +160,8 @@ fn configuration(
     group: &DeploymentGroup,
     creator: Creator,
 ) -> Result<(String, TrafficRouting), Obstacle> {
-    let default = predefined::default_name(ComputePlatform::Function);
+    let platform = group.spec.platform();
+    let default = predefined::default_name(platform);
     let named =
         facts.deployment.spec.deployment_config_name.as_ref().or(group.spec.deployment_config_name.as_ref());
     let name = if creator.is_rollback() { default } else { named.map_or(default, String::as_str) };
@@ -105,11 +178,11 @@ fn configuration(
         })?
     };
     match spec.traffic_routing {
-        Some(routing) if spec.compute_platform == ComputePlatform::Function => Ok((name.into(), routing)),
+        Some(routing) if spec.compute_platform == platform => Ok((name.into(), routing)),
         _ => Err(Obstacle::Invalid(
             "PlatformMismatch",
             format!(
-                "deployment configuration {name} is for platform {}, the application's is Function; name one of platform Function, such as {default}",
+                "deployment configuration {name} is for platform {}, the application's is {platform}; name one of platform {platform}, such as {default}",
                 spec.compute_platform
             ),
         )),
@@ -150,7 +223,7 @@ fn function(
     let rule_count = scope::count(whole);
     let route = &Scope { rules: &rules, count: rule_count }.apply(whole);
     if original != replacement {
-        let pair = Pair { original: &original, replacement: &replacement };
+        let pair = Pair { original: &original, replacement: &replacement, keeps: false };
         let percents = shift::percents(routing);
         weights::check(route, pair, &percents).map_err(|e| invalid(format!("{}: {e}", e.reason())))?;
     }
@@ -171,7 +244,7 @@ fn function(
 
 /// A rollback concerns the rules that the Deployment which it rolls back concerned, as long as the route has kept its shape.
 fn inherited_rules<'a>(facts: &'a Facts, route: &RouteFact) -> Option<&'a [i32]> {
-    let failed = &facts.triggering.as_ref()?.status.as_ref()?.resolved.as_ref()?.function;
+    let failed = facts.triggering.as_ref()?.status.as_ref()?.resolved.as_ref()?.function.as_ref()?;
     let is_same = failed.route_uid == route.uid && failed.rule_count == scope::count(route);
     is_same.then_some(failed.rules.as_slice())
 }
@@ -297,29 +370,24 @@ fn serves(facts: &Facts, route: &RouteFact, original: &str, replacement: &str) -
     }
 }
 
-fn hooks(facts: &Facts, spec: &FunctionSpec) -> Result<Vec<ResolvedHook>, Obstacle> {
-    spec.hooks
-        .iter()
-        .map(|named| {
-            let hook = facts.hooks.get(&named.hook).ok_or_else(|| {
-                let event = named.event.name();
+fn hooks(facts: &Facts, spec: &Spec) -> Result<Vec<ResolvedHook>, Obstacle> {
+    spec.hooks()
+        .into_iter()
+        .map(|(event, name)| {
+            let hook = facts.hooks.get(name).ok_or_else(|| {
                 let message = format!(
-                    "the AppSpec's {event} names LifecycleHook {}, which does not exist; create it, or correct the AppSpec",
-                    named.hook
+                    "the AppSpec's {event} names LifecycleHook {name}, which does not exist; create it, or correct the AppSpec"
                 );
                 Obstacle::Missing("LifecycleHookMissing", message)
             })?;
             let size = hook.spec.job.as_ref().map_or(0, |j| j.template.to_string().len());
             if size > MAX_TEMPLATE {
-                let message = format!("the Job template of LifecycleHook {} has {size} bytes, at most {MAX_TEMPLATE} are allowed; move what is large into a ConfigMap", named.hook);
+                let message = format!("the Job template of LifecycleHook {name} has {size} bytes, at most {MAX_TEMPLATE} are allowed; move what is large into a ConfigMap");
                 return Err(Obstacle::Invalid("InvalidRevision", message));
             }
             Ok(ResolvedHook {
-                event: match named.event {
-                    FunctionEvent::BeforeAllowTraffic => EventName::BeforeAllowTraffic,
-                    FunctionEvent::AfterAllowTraffic => EventName::AfterAllowTraffic,
-                },
-                name: named.hook.clone(),
+                event,
+                name: name.into(),
                 timeout: hook.spec.timeout,
                 job: hook.spec.job.as_ref().map(|j| j.template.clone()),
                 http: hook.spec.http.clone(),

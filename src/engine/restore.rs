@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::facts::GatewayFact;
-use super::plan::{Act, SetWeights};
+use super::production::{self, Production};
 use super::shift::{EVENT_TIMEOUT, pair};
 use super::shift_follow::GATEWAY_PATIENCE;
 use super::weights;
@@ -12,10 +12,11 @@ use crate::api::deployment_status::{Resolved, Step};
 
 /// Carries the way back as far as it goes now. Answers true when the original has its traffic again, or nothing can be done.
 pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
-    let f = &resolved.function;
+    let production = Production::of(resolved);
+    let original = production.pair.original;
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
-    let (Some(step), false) = (last, f.original == f.replacement) else { return true };
-    let Some(route) = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == f.route_uid) else {
+    let (Some(step), false) = (last, production.is_still()) else { return true };
+    let Some(route) = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == production.uid) else {
         return true;
     };
     if draft.facts.namespace_is_going {
@@ -34,7 +35,7 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         return true;
     }
     // An original that nobody runs any more is no place for traffic.
-    let is_dead = draft.facts.services.get(&f.original).is_some_and(|s| !s.exists || s.ready == Some(0));
+    let is_dead = draft.facts.services.get(original).is_some_and(|s| !s.exists || s.ready == Some(0));
     if is_dead && !is_on_record {
         return true;
     }
@@ -58,7 +59,7 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         draft.say(
             Verdict::Reconciling,
             "PuttingTrafficBack",
-            format!("{why}: putting all traffic back on {}", f.original),
+            format!("{why}: putting all traffic back on {original}"),
         );
     }
     // Somebody edited the route meanwhile: the new generation goes on record before it is written, so that nobody who
@@ -66,13 +67,9 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
     if let Some(step) = draft.status.traffic.as_mut().and_then(|t| t.steps.last_mut()) {
         step.generation = route.generation;
     }
-    let edits = weights::edits(&route, pair(resolved), 0);
-    draft.act(Act::SetWeights(SetWeights {
-        route: route.name.clone(),
-        uid: route.uid.clone(),
-        generation: route.generation,
-        edits,
-    }));
+    if let Some(act) = production::give(draft.facts, resolved, &route, 0) {
+        draft.act(act);
+    }
     false
 }
 

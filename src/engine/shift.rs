@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::facts::RouteFact;
-use super::plan::{Act, SetWeights};
+use super::production::{self, Production};
 use super::shift_follow::{self, Stand};
 use super::weights::{self, Pair};
 use super::words;
@@ -59,8 +59,8 @@ pub fn interval(routing: &TrafficRouting) -> SignedDuration {
 
 /// Carries AllowTraffic, the event at `index`, as far as it goes now.
 pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verdict {
-    let f = &resolved.function;
-    if f.original == f.replacement {
+    let production = Production::of(resolved);
+    if production.is_still() {
         begin(draft, index);
         draft.status.traffic = Some(words::traffic(draft.status.traffic.as_ref(), resolved, 100));
         return Verdict::Done;
@@ -69,15 +69,13 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
         return hold(
             draft,
             "HTTPRouteMissing",
-            format!("HTTPRoute {} is gone", f.route),
+            format!("{} is gone", production.described()),
             "create it again, or stop the deployment",
         );
     };
-    if !f.route_uid.is_empty() && route.uid != f.route_uid {
-        return Verdict::Failed(
-            "InvalidFunctionConfiguration",
-            format!("HTTPRoute {} was deleted and created anew while traffic moved", f.route),
-        );
+    if !production.uid.is_empty() && route.uid != production.uid {
+        let message = format!("{} was deleted and created anew while traffic moved", production.described());
+        return Verdict::Failed(words::invalid_code(resolved), message);
     }
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
     match last {
@@ -99,7 +97,7 @@ fn begin(draft: &mut Draft<'_>, index: usize) {
 }
 
 fn first_step(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, route: &RouteFact) -> Verdict {
-    let f = &resolved.function;
+    let production = Production::of(resolved);
     let percents = percents(&resolved.traffic_routing);
     let is_rollback = draft.status.is_rollback();
     if is_rollback && weights::stands_at(route, pair(resolved), 100) {
@@ -107,15 +105,15 @@ fn first_step(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, route: &
         return Verdict::Done;
     }
     if let Err(e) = weights::check(route, pair(resolved), &percents) {
-        return Verdict::Failed("InvalidFunctionConfiguration", format!("{}: {e}", e.reason()));
+        return Verdict::Failed(words::invalid_code(resolved), format!("{}: {e}", e.reason()));
     }
     if !is_rollback && !weights::stands_at(route, pair(resolved), 0) {
         return changed(draft, resolved, route, 0);
     }
-    match settled_at(draft, &f.replacement) {
+    match settled_at(draft, production.pair.replacement, production.task_set) {
         Settled::Unknown => return Verdict::Running,
         Settled::NoEndpoints => {
-            return hold(draft, "NoReadyEndpoints", words::no_endpoints(&f.replacement), "");
+            return hold(draft, "NoReadyEndpoints", words::no_endpoints(production.pair.replacement), "");
         }
         Settled::At(at) if at > draft.now && !is_rollback => {
             draft.wake_at(at);
@@ -141,8 +139,8 @@ fn next_step(
     last: Step,
     served: Timestamp,
 ) -> Verdict {
-    let service = &resolved.function.replacement;
-    match settled_at(draft, service) {
+    let Production { pair: Pair { replacement: service, .. }, task_set, .. } = Production::of(resolved);
+    match settled_at(draft, service, task_set) {
         Settled::Unknown => return Verdict::Running,
         Settled::NoEndpoints => {
             return hold(
@@ -167,19 +165,26 @@ fn next_step(
     take(draft, resolved, route, Step { index, weight, time: draft.now, served_time: None, generation })
 }
 
-enum Settled {
+/// Whether a side can take traffic.
+pub enum Settled {
+    /// Not known yet.
     Unknown,
+    /// Nobody would answer.
     NoEndpoints,
+    /// From then on.
     At(Timestamp),
 }
 
-fn settled_at(draft: &Draft<'_>, service: &str) -> Settled {
-    let fact = draft.facts.services.get(service);
-    match fact.map(|s| (s.exists, s.ready, s.ready_since)) {
-        None | Some((true, None, _)) => Settled::Unknown,
-        Some((false, _, _) | (_, Some(0), _)) => Settled::NoEndpoints,
-        Some((_, _, Some(since))) => Settled::At(since + SETTLE),
-        Some((_, _, None)) => Settled::Unknown,
+/// When the endpoints behind `service` have been ready for long enough; those of `task_set`, if it is given.
+pub fn settled_at(draft: &Draft<'_>, service: &str, task_set: Option<&str>) -> Settled {
+    let Some(fact) = draft.facts.services.get(service) else { return Settled::Unknown };
+    let own = task_set.is_none_or(|name| fact.ready_of.get(name).is_some_and(|n| *n > 0));
+    match (fact.exists, fact.ready, fact.ready_since) {
+        (true, None, _) => Settled::Unknown,
+        (false, _, _) | (_, Some(0), _) => Settled::NoEndpoints,
+        _ if !own => Settled::NoEndpoints,
+        (_, _, Some(since)) => Settled::At(since + SETTLE),
+        (_, _, None) => Settled::Unknown,
     }
 }
 
@@ -214,9 +219,9 @@ fn take(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Ste
 
 /// Plans the write of a step that is on record, or about to be.
 pub fn write(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, percent: i32) -> Verdict {
-    let edits = weights::edits(route, pair(resolved), percent);
-    let (name, uid, generation) = (route.name.clone(), route.uid.clone(), route.generation);
-    draft.act(Act::SetWeights(SetWeights { route: name, uid, generation, edits }));
+    if let Some(act) = production::give(draft.facts, resolved, route, percent) {
+        draft.act(act);
+    }
     match &route.write_refused {
         Some(words) => {
             let cause =
@@ -236,11 +241,13 @@ pub fn note_served(draft: &mut Draft<'_>, served: Timestamp) {
 
 /// Holds while the route has other weights than `expected` percent.
 pub fn changed(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, expected: i32) -> Verdict {
-    let now = weights::share(route, pair(resolved))
+    let production = Production::of(resolved);
+    let now = weights::share(route, production.pair)
         .map_or_else(|| "neither of the two".into(), |p| words::split(pair(resolved), p));
     let cause = format!(
-        "somebody else changed the weights of HTTPRoute {}: it has {now}, this deployment left it at {}",
-        route.name,
+        "somebody else changed {} of {}: it has {now}, this deployment left it at {}",
+        if production.is_service { "the selector" } else { "the weights" },
+        production.described(),
         words::split(pair(resolved), expected)
     );
     let next = "nothing is moved until it stands there again, or the deployment is stopped";
@@ -257,7 +264,7 @@ pub fn hold(draft: &mut Draft<'_>, reason: &'static str, cause: String, next: &s
     if lasted >= EVENT_TIMEOUT {
         return Verdict::Failed(
             "Timeout",
-            format!("AllowTraffic did not end within {}: {cause}", Spoken(EVENT_TIMEOUT)),
+            format!("{} did not end within {}: {cause}", under_way(draft), Spoken(EVENT_TIMEOUT)),
         );
     }
     if let Some(waiting) = &draft.status.waiting {
@@ -267,9 +274,16 @@ pub fn hold(draft: &mut Draft<'_>, reason: &'static str, cause: String, next: &s
     Verdict::Running
 }
 
+/// The event that is being held up.
+fn under_way(draft: &Draft<'_>) -> String {
+    let events = &draft.status.lifecycle_events;
+    let open = events.iter().find(|e| matches!(e.status, EventStatus::Pending | EventStatus::InProgress));
+    open.map_or_else(|| "the original's termination".into(), |e| e.name.to_string())
+}
+
 /// The pair of a snapshot.
 pub fn pair(resolved: &Resolved) -> Pair<'_> {
-    Pair { original: &resolved.function.original, replacement: &resolved.function.replacement }
+    Production::of(resolved).pair
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::facts::{GatewayFact, RouteFact};
+use super::production::Production;
 use super::shift::{Verdict, WEIGHTS_CHANGED, changed, hold, interval, note_served, pair, write};
 use super::weights;
 use super::words;
@@ -66,7 +67,7 @@ pub fn follow(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, ste
 /// back: only a generation past the recorded one makes it void.
 pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
-    let route = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == resolved.function.route_uid);
+    let route = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == Production::of(resolved).uid);
     let (Some(step), Some(route)) = (last.filter(|s| s.weight > 0), route) else { return false };
     let is_open = route.generation == step.generation
         && !weights::stands_at(&route, pair(resolved), step.weight)

@@ -10,7 +10,7 @@ use super::{shift, weights, words};
 use crate::api::condition::{Condition, Verdict, find};
 use crate::api::deployment_status::RollbackInfo;
 use crate::api::{
-    ConcurrencyPolicy, Creator, DeploymentGroup, EventName, EventStatus, LifecycleEvent, Phase,
+    ComputePlatform, ConcurrencyPolicy, Creator, DeploymentGroup, EventName, EventStatus, LifecycleEvent, Phase,
     ROLLBACK_OF_ANNOTATION,
 };
 
@@ -147,7 +147,7 @@ fn unfit(status: &crate::api::DeploymentGroupStatus) -> Option<&Condition> {
 fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     draft.status.phase = Phase::InProgress;
     draft.status.start_time = draft.status.start_time.or(Some(draft.now));
-    draft.status.lifecycle_events = course();
+    draft.status.lifecycle_events = course(group.spec.platform());
     let before = group.status.as_ref().and_then(|s| s.last_successful_deployment.as_ref());
     draft.status.previous_revision = before.map(|d| d.revision.clone());
     if creator.is_rollback()
@@ -159,7 +159,7 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             ..RollbackInfo::default()
         });
     }
-    let found = match resolve::revision(&draft.facts.deployment.spec.revision, &draft.facts.revision) {
+    let found = match resolve::revision(group.spec.platform(), &draft.facts.deployment.spec.revision, &draft.facts.revision) {
         Ok(found) => found,
         Err(obstacle) => return hinder(draft, obstacle),
     };
@@ -172,7 +172,7 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             let message = words::started(&resolved, draft.status.rollback_info.as_ref());
             draft.note("DeploymentStart", message.clone());
             draft.say(Verdict::Reconciling, "InProgress", message);
-            for warning in found.spec.warnings.iter().take(1) {
+            for warning in found.spec.warnings().iter().take(1) {
                 draft.warn("AppSpecWarning", warning.clone());
             }
             skip_hookless(draft, &resolved, creator);
@@ -190,7 +190,8 @@ fn skip_hookless(
     creator: Creator,
 ) {
     let now = draft.now;
-    if resolved.hooks.iter().any(|h| h.event == EventName::BeforeAllowTraffic) {
+    let first = draft.event(0).name;
+    if resolved.hooks.iter().any(|h| h.event == first) {
         return;
     }
     let event = draft.event(0);
@@ -231,10 +232,21 @@ fn hinder(draft: &mut Draft<'_>, obstacle: Obstacle) {
     }
 }
 
-/// The course of a Function deployment, nothing begun.
-fn course() -> Vec<LifecycleEvent> {
-    [EventName::BeforeAllowTraffic, EventName::AllowTraffic, EventName::AfterAllowTraffic]
-        .into_iter()
+/// The course of a platform's deployments, nothing begun.
+fn course(platform: ComputePlatform) -> Vec<LifecycleEvent> {
+    let function = [EventName::BeforeAllowTraffic, EventName::AllowTraffic, EventName::AfterAllowTraffic];
+    let service = [
+        EventName::BeforeInstall,
+        EventName::Install,
+        EventName::AfterInstall,
+        EventName::AllowTestTraffic,
+        EventName::AfterAllowTestTraffic,
+    ];
+    let before = if platform == ComputePlatform::Service { service.as_slice() } else { &[] };
+    before
+        .iter()
+        .chain(&function)
+        .copied()
         .map(|name| LifecycleEvent {
             name,
             status: EventStatus::Pending,

@@ -1,8 +1,10 @@
 //! Sentences that more than one decision says.
 
+use super::production::Production;
 use super::weights::Pair;
+use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::{Resolved, RollbackInfo, Share, Traffic};
-use crate::api::predefined;
+use crate::api::{OriginalAction, predefined};
 
 /// `70 % on hello-1, 30 % on hello-2`.
 pub fn split(pair: Pair<'_>, percent: i32) -> String {
@@ -15,16 +17,17 @@ pub fn split(pair: Pair<'_>, percent: i32) -> String {
 
 /// The traffic block for `percent` on the replacement; steps and times stay as they were.
 pub fn traffic(before: Option<&Traffic>, resolved: &Resolved, percent: i32) -> Traffic {
-    let f = &resolved.function;
+    let production = Production::of(resolved);
+    let Pair { original: gives, replacement: takes, .. } = production.pair;
     let (original, replacement) = (100 - percent, percent);
-    let summary = if f.original == f.replacement {
-        format!("{} 100", f.replacement)
+    let summary = if production.is_still() {
+        format!("{takes} 100")
     } else {
-        format!("{} {original} / {} {replacement}", f.original, f.replacement)
+        format!("{gives} {original} / {takes} {replacement}")
     };
     Traffic {
-        original: Share { name: f.original.clone(), weight: original },
-        replacement: Share { name: f.replacement.clone(), weight: replacement },
+        original: Share { name: gives.into(), weight: original },
+        replacement: Share { name: takes.into(), weight: replacement },
         summary,
         start_time: before.and_then(|t| t.start_time),
         next_step_time: None,
@@ -32,22 +35,95 @@ pub fn traffic(before: Option<&Traffic>, resolved: &Resolved, percent: i32) -> T
     }
 }
 
+/// CodeDeploy's code for a function or a service that does not stand as the AppSpec says.
+pub fn invalid_code(resolved: &Resolved) -> &'static str {
+    if resolved.service.is_some() { "InvalidServiceConfiguration" } else { "InvalidFunctionConfiguration" }
+}
+
+/// What a Deployment deploys: `version 2 of hello`, `PodTemplate web-42`.
+pub fn deployed(resolved: &Resolved) -> String {
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) => format!("version {} of {}", f.target_version, f.name),
+        (_, Some(s)) => side(&s.replacement),
+        _ => String::new(),
+    }
+}
+
+/// What served before, in the same words; what a rollback goes back to.
+pub fn before(resolved: &Resolved) -> Option<String> {
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) => Some(format!("version {}", f.current_version)),
+        (_, Some(s)) => s.original.as_ref().map(side),
+        _ => None,
+    }
+}
+
+fn side(side: &ResolvedSide) -> String {
+    match (&side.task_definition, &side.task_set) {
+        (Some(definition), _) => format!("PodTemplate {definition} behind Service {}", side.target_group),
+        (None, Some(name)) => format!("task set {name} behind Service {}", side.target_group),
+        (None, None) => format!("what stood behind Service {}", side.target_group),
+    }
+}
+
 /// What a Deployment says when it starts.
 pub fn started(resolved: &Resolved, rollback: Option<&RollbackInfo>) -> String {
-    let f = &resolved.function;
     if let Some(failed) = rollback.and_then(|i| i.rollback_triggering_deployment.as_deref()) {
-        return format!(
-            "rolling back {failed}: version {} of {} gets all traffic again",
-            f.target_version, f.name
-        );
+        return format!("rolling back {failed}: {} gets all traffic again", deployed(resolved));
     }
-    if f.original == f.replacement {
-        return format!("deploying {} version {}, which is served already", f.name, f.target_version);
+    let configuration = &resolved.deployment_config_name;
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) if f.original == f.replacement => {
+            format!("deploying {} version {}, which is served already", f.name, f.target_version)
+        }
+        (Some(f), _) => format!(
+            "deploying {} version {} over version {} by {configuration}",
+            f.name, f.target_version, f.current_version
+        ),
+        (_, Some(s)) => started_service(s, configuration),
+        _ => String::new(),
     }
-    format!(
-        "deploying {} version {} over version {} by {}",
-        f.name, f.target_version, f.current_version, resolved.deployment_config_name
-    )
+}
+
+fn started_service(service: &ResolvedService, configuration: &str) -> String {
+    let new = side(&service.replacement);
+    match &service.original {
+        None => format!("deploying {new}; nothing served before, so that its traffic is there already"),
+        Some(original) if original.task_set.is_none() => format!(
+            "deploying {new} by {configuration}; the original behind Service {} is not Sluice's, and is never scaled by it",
+            original.target_group
+        ),
+        Some(original) => format!("deploying {new} over {} by {configuration}", side(original)),
+    }
+}
+
+/// What a Deployment says when it has succeeded.
+pub fn succeeded(resolved: &Resolved) -> String {
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) if f.original == f.replacement => {
+            format!("version {} of {} was already served; nothing had to move", f.target_version, f.name)
+        }
+        (Some(f), _) => {
+            format!("version {} of {} serves all traffic of alias {}", f.target_version, f.name, f.alias)
+        }
+        (_, Some(s)) => format!("{} serves all traffic{}", side(&s.replacement), original_after(s)),
+        _ => String::new(),
+    }
+}
+
+/// What became of the original.
+fn original_after(service: &ResolvedService) -> String {
+    match &service.original {
+        None => String::new(),
+        Some(side) if side.task_set.is_none() => format!(
+            "; what stood behind Service {} before is not Sluice's and stands on without traffic: scale it down when you no longer want it back",
+            side.target_group
+        ),
+        Some(side) if service.terminate_original.action == OriginalAction::KeepAlive => {
+            format!("; {} is kept alive until its target group is needed", self::side(side))
+        }
+        Some(side) => format!("; {} was terminated", self::side(side)),
+    }
 }
 
 /// What a name under the reserved prefix gets that is none of the 17.
@@ -62,20 +138,36 @@ pub fn no_endpoints(service: &str) -> String {
     )
 }
 
-/// How a split that stays is repaired.
-pub fn repair(resolved: &Resolved, percent: i32) -> String {
-    let f = &resolved.function;
-    let pair = Pair { original: &f.original, replacement: &f.replacement };
-    match percent {
-        0 => format!("All traffic is on {}.", f.original),
-        100 => format!(
-            "All traffic stays on {}. To go back, deploy version {} again.",
-            f.replacement, f.current_version
-        ),
+/// What stands where after an end without a rollback, and how it is repaired; `stands` says whether the replacement's
+/// task set does.
+pub fn repair(resolved: &Resolved, percent: i32, stands: bool) -> String {
+    let production = Production::of(resolved);
+    let Pair { original, replacement, .. } = production.pair;
+    let traffic = match percent {
+        _ if production.is_still() => format!("All traffic is on {replacement}."),
+        0 => format!("All traffic is on {original}."),
+        100 => format!("All traffic stays on {replacement}. To go back, deploy {} again.", again(resolved)),
         _ => format!(
-            "Traffic stays as it is: {}. To repair, give one of the two all of the weight (kubectl edit httproute {}), then deploy again.",
-            split(pair, percent),
-            f.route
+            "Traffic stays as it is: {}. To repair, give one of the two all of the weight (kubectl edit {}), then deploy again.",
+            split(production.pair, percent),
+            production.resource()
         ),
+    };
+    let task_set = resolved.service.as_ref().and_then(|s| s.replacement.task_set.as_ref());
+    match task_set.filter(|_| stands) {
+        Some(name) => format!("{traffic} Task set {name} is left as it is; the next deployment to its target group scales it down."),
+        None => traffic,
+    }
+}
+
+fn again(resolved: &Resolved) -> String {
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) => format!("version {}", f.current_version),
+        (_, Some(s)) => s
+            .original
+            .as_ref()
+            .and_then(|o| o.task_definition.as_ref())
+            .map_or_else(|| "the revision before".into(), |t| format!("PodTemplate {t}")),
+        _ => String::new(),
     }
 }

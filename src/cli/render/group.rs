@@ -5,13 +5,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::fmt::Write;
 
 use super::age::age;
-use crate::api::{AutoRollback, DeploymentGroup, DeploymentGroupStatus};
+use crate::api::deployment_group::FunctionTarget;
+use crate::api::{AutoRollback, DeploymentGroup, DeploymentGroupStatus, ServiceTarget};
 
 /// What the group is set to and what runs in it; empty fields are left out.
 pub fn group(group: &DeploymentGroup, now: Timestamp) -> String {
     let spec = &group.spec;
-    let aliases =
-        spec.function.aliases.iter().map(|a| format!("{} (HTTPRoute {})", a.name, a.http_route.name));
     let nothing = DeploymentGroupStatus::default();
     let status = group.status.as_ref().unwrap_or(&nothing);
     let mut fields = vec![
@@ -22,9 +21,9 @@ pub fn group(group: &DeploymentGroup, now: Timestamp) -> String {
         ("Config", spec.deployment_config_name.clone().unwrap_or_default()),
         ("Concurrency", format!("{:?}", spec.concurrency_policy)),
         ("Rolls back", spec.auto_rollback.as_ref().map_or_else(|| "never".into(), rolls_back)),
-        ("Aliases", aliases.collect::<Vec<_>>().join(", ")),
-        ("Versions", format!("Service {}", spec.function.version_service)),
     ];
+    fields.extend(spec.function.iter().flat_map(function));
+    fields.extend(spec.service.iter().flat_map(service));
     fields.extend(running(status, now));
     let mut text = String::new();
     for (label, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
@@ -32,6 +31,27 @@ pub fn group(group: &DeploymentGroup, now: Timestamp) -> String {
         let _ = writeln!(text, "{label:<15}{value}");
     }
     text
+}
+
+fn function(target: &FunctionTarget) -> Vec<(&'static str, String)> {
+    let aliases = target.aliases.iter().map(|a| format!("{} (HTTPRoute {})", a.name, a.http_route.name));
+    vec![
+        ("Aliases", aliases.collect::<Vec<_>>().join(", ")),
+        ("Versions", format!("Service {}", target.version_service)),
+    ]
+}
+
+fn service(target: &ServiceTarget) -> Vec<(&'static str, String)> {
+    let route = |name: &str| format!("HTTPRoute {name}");
+    let listener = &target.production_listener;
+    let production = listener.http_route.as_ref().map(|r| route(&r.name));
+    let front = listener.service.as_ref().map(|s| format!("Service {}", s.name));
+    vec![
+        ("Production", production.or(front).unwrap_or_default()),
+        ("Test", target.test_listener.as_ref().map(|t| route(&t.http_route.name)).unwrap_or_default()),
+        ("Target groups", target.target_groups.join(", ")),
+        ("Replicas", target.replicas.to_string()),
+    ]
 }
 
 fn running(status: &DeploymentGroupStatus, now: Timestamp) -> Vec<(&'static str, String)> {

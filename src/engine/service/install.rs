@@ -7,7 +7,7 @@ use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::Resolved;
 use crate::api::duration::Spoken;
-use crate::api::{Creator, EventStatus};
+use crate::api::EventStatus;
 use crate::engine::draft::Draft;
 use crate::engine::facts::{ServiceFact, TaskSetFact};
 use crate::engine::plan::{Act, CreateTaskSet, PointService};
@@ -218,9 +218,4 @@ fn are_all_ready(draft: &Draft<'_>, service: &ResolvedService, name: &str, task_
         && task_set.ready >= task_set.replicas
         && own >= wanted
         && found.ready == Some(own)
-}
-
-/// True for a Deployment that only goes back to what stands.
-pub fn is_rollback(draft: &Draft<'_>) -> bool {
-    draft.status.creator == Some(Creator::AutoRollback)
 }

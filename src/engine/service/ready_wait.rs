@@ -2,7 +2,7 @@
 
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::ResolvedService;
-use crate::api::{Creator, Phase, ReadyAction};
+use crate::api::{Phase, ReadyAction};
 use crate::engine::draft::Draft;
 use crate::engine::ending::End;
 
@@ -19,7 +19,7 @@ pub enum Wait {
 /// Looks at the wait that begins when the last event before it has ended.
 pub fn look(draft: &mut Draft<'_>, service: &ResolvedService) -> Wait {
     let ready = &service.deployment_ready;
-    let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
+    let is_rollback = draft.status.is_rollback();
     let length = ready.wait.length();
     if is_rollback || length.is_zero() {
         return Wait::Over;

@@ -9,7 +9,7 @@ use super::task_set;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::Resolved;
-use crate::api::{Creator, OriginalAction};
+use crate::api::{OriginalAction};
 use crate::engine::draft::Draft;
 use crate::engine::facts::GatewayFact;
 use crate::engine::production::Production;
@@ -89,12 +89,12 @@ fn has_left(draft: &Draft<'_>, resolved: &Resolved) -> bool {
 
 fn say_when(draft: &mut Draft<'_>, side: &ResolvedSide, due: Timestamp) {
     let name = draft.facts.deployment.name();
-    let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
+    let is_rollback = draft.status.is_rollback();
     let message = if is_rollback {
         format!("all traffic is back; {} is terminated at {}", described(side), due.strftime("%H:%M:%SZ"))
     } else {
         format!(
-            "all traffic has moved; {} stands at full scale until {}, when it is terminated (earlier: kubectl sluice continue-deployment {name} --wait-type TERMINATION_WAIT; back: kubectl sluice stop-deployment {name})",
+            "all traffic has moved; {} stands at full scale until {}, when it is terminated (earlier: kubectl sluice continue-deployment {name} --deployment-wait-type TERMINATION_WAIT; back: kubectl sluice stop-deployment {name})",
             described(side),
             due.strftime("%H:%M:%SZ")
         )

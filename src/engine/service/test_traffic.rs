@@ -7,12 +7,13 @@ use std::sync::Arc;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedListener, ResolvedService};
 use crate::api::deployment_status::{Diagnostics, Resolved, Step};
-use crate::api::{Creator, EventStatus};
+use crate::api::EventStatus;
 use crate::engine::draft::Draft;
 use crate::engine::facts::{GatewayFact, RouteFact};
 use crate::engine::plan::{Act, SetWeights};
 use crate::engine::scope::Scope;
 use crate::engine::shift::{self, Settled, Verdict};
+use crate::engine::shift_follow::GATEWAY_PATIENCE;
 use crate::engine::weights::{self, Pair};
 use crate::engine::words;
 
@@ -34,7 +35,7 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
     let Some(listener) = &service.test else {
         return pass(draft, index, "the group has no test listener: nothing to point at the replacement");
     };
-    let is_rollback = draft.status.creator == Some(Creator::AutoRollback);
+    let is_rollback = draft.status.is_rollback();
     let Some(route) = route(draft, listener) else {
         if is_rollback {
             return pass(draft, index, "the test listener is gone: nothing to point back");
@@ -157,7 +158,7 @@ fn refused(draft: &mut Draft<'_>, route: &RouteFact) -> Verdict {
 }
 
 fn silent(draft: &mut Draft<'_>, route: &RouteFact, step: Step) -> Verdict {
-    let due = step.time + shift::GATEWAY_PATIENCE;
+    let due = step.time + GATEWAY_PATIENCE;
     if draft.now < due {
         draft.wake_at(due);
         return Verdict::Running;
@@ -190,4 +191,21 @@ pub fn take_back(draft: &mut Draft<'_>, service: &ResolvedService) -> bool {
     record(draft, &route, 0);
     write(draft, service, &route, 0);
     false
+}
+
+/// Writes the test listener's step again if it was recorded and never written, so that no late write of a paused
+/// process can land on top of the way back. Answers true if that was so.
+pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
+    let (Some(service), Some(step)) = (resolved.service.as_ref(), draft.status.test_traffic) else { return false };
+    let Some(route) = service.test.as_ref().and_then(|listener| route(draft, listener)) else { return false };
+    let is_open = step.weight > 0
+        && route.generation == step.generation
+        && !weights::stands_at(&route, pair(service), step.weight)
+        && weights::check(&route, pair(service), &[step.weight]).is_ok()
+        && route.write_refused.is_none()
+        && !draft.facts.namespace_is_going;
+    if is_open {
+        write(draft, service, &route, step.weight);
+    }
+    is_open
 }

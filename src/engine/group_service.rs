@@ -1,0 +1,257 @@
+//! A Service group between its deployments: its target groups exist, its size is what is wanted, its scale subresource
+//! says who serves, what nobody needs any more goes, and its end is what `deletionPolicy` says.
+
+use std::collections::BTreeSet;
+
+use super::facts::TaskSetFact;
+use super::group::{GroupAct, GroupFacts, GroupPlan};
+use super::plan::{Note, ScaleTaskSet};
+use super::service::sides;
+use super::service::snapshot::selector_text;
+use super::service::task_set;
+use crate::api::service_target::ServiceTarget;
+use crate::api::{DeletionPolicy, DeploymentGroup, DeploymentGroupStatus, TASK_SET_FINALIZER, TASK_SET_LABEL};
+
+/// A Service to create: a target group without a selector, until the first Install points it at pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTargetGroup {
+    /// Its name.
+    pub name: String,
+    /// Its ports.
+    pub ports: Vec<i32>,
+    /// The group's name.
+    pub group: String,
+    /// The group's uid.
+    pub group_uid: String,
+}
+
+/// A kind of object that a group has made.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A ReplicaSet.
+    TaskSet,
+    /// A Service.
+    TargetGroup,
+}
+
+/// Another group that names the same target group or listener and was there first: reason and sentence.
+pub fn rival(facts: &GroupFacts) -> Option<(&'static str, String)> {
+    let target = facts.group.spec.service.as_ref()?;
+    let mine = names(target);
+    let age = |g: &DeploymentGroup| {
+        (g.metadata.creation_timestamp.as_ref().map(|t| t.0), g.metadata.name.clone().unwrap_or_default())
+    };
+    let older = facts.rivals.iter().filter(|r| age(r) < age(&facts.group));
+    older.filter_map(|r| Some((r, r.spec.service.as_ref()?))).find_map(|(rival, theirs)| {
+        let shared = names(theirs).into_iter().find(|n| mine.contains(n))?;
+        let other = rival.metadata.name.as_deref().unwrap_or_default();
+        let message = format!(
+            "{shared} is DeploymentGroup {other}'s already, and two groups would move each other's traffic; name another one"
+        );
+        Some(("TargetGroupShared", message))
+    })
+}
+
+/// What no two groups may share.
+fn names(target: &ServiceTarget) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = target.target_groups.iter().map(|t| format!("Service {t}")).collect();
+    let listener = &target.production_listener;
+    names.extend(listener.http_route.as_ref().map(|r| format!("HTTPRoute {}", r.name)));
+    names.extend(listener.service.as_ref().map(|s| format!("Service {}", s.name)));
+    names.extend(target.test_listener.as_ref().map(|t| format!("HTTPRoute {}", t.http_route.name)));
+    names
+}
+
+/// Looks after a Service group. Answers what it lacks: reason, sentence, and whether it may come by itself.
+pub fn look_after(
+    facts: &GroupFacts,
+    status: &mut DeploymentGroupStatus,
+    plan: &mut GroupPlan,
+) -> Option<(&'static str, String, bool)> {
+    let target = facts.group.spec.service.as_ref()?;
+    if !is_held(&facts.group) {
+        plan.acts.push(GroupAct::Hold);
+    }
+    adopt(facts, target, plan);
+    let lack = create_target_groups(facts, target, plan);
+    tell_scale(facts, target, status);
+    if status.active_deployment.is_none() && status.queued_deployments.is_empty() {
+        size(facts, target, plan);
+        sweep(facts, target, plan);
+    }
+    lack
+}
+
+fn is_held(group: &DeploymentGroup) -> bool {
+    group.metadata.finalizers.iter().flatten().any(|f| f == TASK_SET_FINALIZER)
+}
+
+/// Task sets that an earlier group of this name left serving become this group's.
+fn adopt(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
+    for (name, task_set) in &facts.task_sets {
+        if task_set.group_uid.is_none() && !task_set.is_going && is_selected(facts, target, name) {
+            plan.acts.push(GroupAct::Adopt { name: name.clone(), uid: task_set.uid.clone() });
+        }
+    }
+}
+
+/// True if one of the group's Services sends to the task set.
+fn is_selected(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> bool {
+    let listener = target.production_listener.service.as_ref().map(|s| &s.name);
+    let mut services = target.target_groups.iter().chain(listener).filter_map(|s| facts.services.get(s));
+    services.any(|s| s.selector.get(TASK_SET_LABEL).is_some_and(|t| t == name))
+}
+
+fn create_target_groups(
+    facts: &GroupFacts,
+    target: &ServiceTarget,
+    plan: &mut GroupPlan,
+) -> Option<(&'static str, String, bool)> {
+    let is_absent = |name: &&String| facts.services.get(*name).is_some_and(|s| !s.exists);
+    let absent: Vec<&String> = target.target_groups.iter().filter(is_absent).collect();
+    for name in &absent {
+        let mut ports = ports_named(facts, name);
+        if ports.is_empty() {
+            let other = target.other_than(name).unwrap_or_default();
+            ports = ports_of(facts, target, other);
+        }
+        if ports.is_empty() {
+            return Some(lacks_ports(facts, target, name));
+        }
+        plan.acts.push(GroupAct::CreateTargetGroup(NewTargetGroup {
+            name: (*name).clone(),
+            ports,
+            group: facts.group.metadata.name.clone().unwrap_or_default(),
+            group_uid: facts.group.metadata.uid.clone().unwrap_or_default(),
+        }));
+    }
+    None
+}
+
+fn lacks_ports(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> (&'static str, String, bool) {
+    if let Some(front) = &target.production_listener.service {
+        let message = format!("there is no Service {}, the production listener; create it with the port that clients use", front.name);
+        return ("ServiceMissing", message, true);
+    }
+    let route = target.production_listener.http_route.as_ref().map_or("", |r| r.name.as_str());
+    if facts.route.is_none() {
+        let message = format!("there is no HTTPRoute {route}, the production listener; create it with a backendRef to Service {name}");
+        return ("HTTPRouteMissing", message, true);
+    }
+    let message = format!(
+        "HTTPRoute {route} names neither of the target groups {} with a port; add a backendRef to one of them",
+        target.target_groups.join(" and ")
+    );
+    ("NotServed", message, true)
+}
+
+/// The ports that the listeners' backendRefs name for a Service.
+fn ports_named(facts: &GroupFacts, name: &str) -> Vec<i32> {
+    let routes = facts.route.iter().chain(&facts.test_route);
+    let backends = routes.flat_map(|r| &r.rules).flat_map(|r| &r.backends);
+    let ports = backends.filter(|b| b.service.as_deref() == Some(name)).filter_map(|b| b.port);
+    ports.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The ports under which the other target group, or the front Service, is reached.
+fn ports_of(facts: &GroupFacts, target: &ServiceTarget, other: &str) -> Vec<i32> {
+    let named = ports_named(facts, other);
+    if !named.is_empty() {
+        return named;
+    }
+    let front = target.production_listener.service.as_ref();
+    front.and_then(|s| facts.services.get(&s.name)).map(|s| s.ports.clone()).unwrap_or_default()
+}
+
+/// The Service of the side with the greater share.
+fn serving(facts: &GroupFacts, target: &ServiceTarget) -> Option<String> {
+    match &target.production_listener.service {
+        Some(front) => Some(front.name.clone()),
+        None => sides::greater(facts.route.as_deref()?, target),
+    }
+}
+
+/// The scale subresource speaks of the side with the greater share: with both sides counted an HPA would climb.
+fn tell_scale(facts: &GroupFacts, target: &ServiceTarget, status: &mut DeploymentGroupStatus) {
+    let Some(service) = serving(facts, target).and_then(|name| facts.services.get(&name)) else { return };
+    if service.selector.is_empty() {
+        (status.replicas, status.selector) = (Some(0), None);
+        return;
+    }
+    let own = service.selector.get(TASK_SET_LABEL).and_then(|name| facts.task_sets.get(name));
+    let pods = own.map(|t| t.total).or_else(|| service.ready.and_then(|n| i32::try_from(n).ok()));
+    status.replicas = pods.or(status.replicas);
+    status.selector = Some(selector_text(&service.selector));
+}
+
+/// Between deployments the side that serves has as many pods as are wanted.
+fn size(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
+    let name = serving(facts, target)
+        .and_then(|s| facts.services.get(&s))
+        .and_then(|s| s.selector.get(TASK_SET_LABEL))
+        .cloned();
+    let Some(name) = name else { return };
+    let own = |t: &&TaskSetFact| task_set::is_of_group(t, &facts.group) && !t.is_going;
+    let Some(found) = facts.task_sets.get(&name).filter(own) else { return };
+    if found.replicas != target.replicas {
+        plan.acts.push(GroupAct::ScaleTaskSet(ScaleTaskSet {
+            name,
+            uid: found.uid.clone(),
+            generation: found.generation,
+            replicas: target.replicas,
+        }));
+    }
+}
+
+/// A task set without pods goes when its Deployment is gone: until then it is that one's record.
+fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
+    for (name, task_set) in &facts.task_sets {
+        let is_known = facts.deployments.iter().any(|d| task_set::is_made_by(task_set, d));
+        let is_empty = task_set.replicas == 0 && task_set.total == 0 && task_set.is_observed;
+        let is_mine = task_set::is_of_group(task_set, &facts.group) && !task_set.is_going;
+        if is_mine && is_empty && !is_known && !is_selected(facts, target, name) {
+            plan.acts.push(GroupAct::Delete(Made::TaskSet, name.clone(), task_set.uid.clone()));
+        }
+    }
+}
+
+/// A Service group that is being deleted: its running Deployment ends first, then what it made goes or is let go.
+pub fn retire(facts: &GroupFacts) -> GroupPlan {
+    let mut plan = GroupPlan::default();
+    if !is_held(&facts.group) || facts.deployments.iter().any(|d| d.phase().is_running()) {
+        return plan;
+    }
+    let deletes = facts.group.spec.deletion_policy == DeletionPolicy::Delete;
+    let made = made(facts);
+    for (kind, name, uid) in &made {
+        plan.acts.push(if deletes {
+            GroupAct::Delete(*kind, name.clone(), uid.clone())
+        } else {
+            GroupAct::Orphan(*kind, name.clone(), uid.clone())
+        });
+    }
+    if made.is_empty() {
+        plan.acts.push(GroupAct::Release);
+        return plan;
+    }
+    let names: Vec<&str> = made.iter().map(|(_, name, _)| name.as_str()).collect();
+    let message = if deletes {
+        format!("the group is deleted, and with it {} (deletionPolicy Delete)", names.join(", "))
+    } else {
+        format!("the group is deleted; {} stay and serve on (deletionPolicy Orphan)", names.join(", "))
+    };
+    plan.notes.push(Note { is_warning: false, reason: "Retired", message: super::draft::clip(message, 1_000) });
+    plan
+}
+
+/// What the group has made and still holds, in order of name.
+fn made(facts: &GroupFacts) -> Vec<(Made, String, String)> {
+    let uid = facts.group.metadata.uid.as_deref();
+    let mine = |(_, t): &(&String, &TaskSetFact)| t.group_uid.as_deref() == uid && !t.is_going;
+    let task_sets = facts.task_sets.iter().filter(mine);
+    let target_groups = facts.services.iter().filter(|(_, s)| s.exists && s.group_uid.as_deref() == uid);
+    task_sets
+        .map(|(name, t)| (Made::TaskSet, name.clone(), t.uid.clone()))
+        .chain(target_groups.map(|(name, s)| (Made::TargetGroup, name.clone(), s.uid.clone())))
+        .collect()
+}

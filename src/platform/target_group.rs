@@ -1,0 +1,90 @@
+//! Target groups and front Services: created without a selector, and pointed at other pods in one patch.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use kube::Client;
+use kube::api::ObjectMeta;
+use serde_json::{Value, json};
+
+use crate::api::{GROUP_LABEL, GROUP_UID_LABEL};
+use crate::cluster::{Error, write};
+use crate::engine::group_service::NewTargetGroup;
+use crate::engine::plan::PointService;
+
+fn build(new: &NewTargetGroup) -> Service {
+    let labels = [(GROUP_LABEL, &new.group), (GROUP_UID_LABEL, &new.group_uid)];
+    let port = |port: &i32| ServicePort {
+        name: Some(format!("port-{port}")),
+        port: *port,
+        ..ServicePort::default()
+    };
+    Service {
+        metadata: ObjectMeta {
+            name: Some(new.name.clone()),
+            labels: Some(BTreeMap::from(labels.map(|(k, v)| (k.to_owned(), v.clone())))),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ServiceSpec {
+            ports: Some(new.ports.iter().map(port).collect()),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// Creates a target group. One that is there already is as good: it is looked at like any other.
+pub async fn create(
+    client: &Client,
+    namespace: &str,
+    new: &NewTargetGroup,
+) -> Result<Option<String>, Error> {
+    write::create(client, namespace, &build(new), |_| true).await
+}
+
+fn operations(change: &PointService) -> Vec<Value> {
+    let mut operations = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": change.uid}),
+        json!({"op": "test", "path": "/metadata/resourceVersion", "value": change.version}),
+        json!({"op": "add", "path": "/spec/selector", "value": change.selector}),
+    ];
+    if let Some(port) = &change.target_port {
+        let value = port.parse::<i32>().map_or_else(|_| json!(port), |number| json!(number));
+        let at = |index: usize| format!("/spec/ports/{index}/targetPort");
+        operations.extend((0..change.ports).map(|i| json!({"op": "add", "path": at(i), "value": value})));
+    }
+    operations
+}
+
+/// Points a Service at other pods. [`Error::Conflict`] when it is no longer the one that was looked at.
+pub async fn point(client: &Client, namespace: &str, change: &PointService) -> Result<Option<String>, Error> {
+    write::patch_json::<Service>(client, namespace, &change.service, &operations(change)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selector_and_target_port_move_in_one_patch_and_the_rest_stays() {
+        let mut service = json!({
+            "metadata": {"uid": "u", "resourceVersion": "7"},
+            "spec": {"ports": [{"port": 80, "nodePort": 30000, "targetPort": "web"}], "sessionAffinity": "None"}
+        });
+        let change = PointService {
+            service: "web-a".into(),
+            uid: "u".into(),
+            version: "7".into(),
+            selector: BTreeMap::from([("k".into(), "v".into())]),
+            target_port: Some("8080".into()),
+            ports: 1,
+        };
+        let patch: json_patch::Patch = serde_json::from_value(Value::Array(operations(&change))).unwrap();
+        json_patch::patch(&mut service, &patch).unwrap();
+        let spec = json!({"ports": [{"port": 80, "nodePort": 30000, "targetPort": 8080}],
+            "selector": {"k": "v"}, "sessionAffinity": "None"});
+        assert_eq!(service["spec"], spec);
+        service["metadata"]["resourceVersion"] = json!("8");
+        assert!(json_patch::patch(&mut service, &patch).is_err(), "another version is another Service");
+    }
+}
