@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use kube::Resource;
 
 /// After this long without being seen, an expectation is given up: the object was taken away unseen.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
@@ -23,6 +24,16 @@ impl ObjectKey {
     /// A key.
     pub fn new(kind: &'static str, namespace: &str, name: &str) -> Self {
         Self { kind, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of `object`.
+    pub fn of<K: Resource>(kind: &'static str, object: &K) -> Self {
+        let meta = object.meta();
+        Self::new(
+            kind,
+            meta.namespace.as_deref().unwrap_or_default(),
+            meta.name.as_deref().unwrap_or_default(),
+        )
     }
 }
 

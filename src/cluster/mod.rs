@@ -1,7 +1,9 @@
-//! Plumbing to Kubernetes: the connection, compare-and-set writes, expectations, Events, the Lease, slim views for caches.
+//! Plumbing to Kubernetes: the connection, compare-and-set writes, expectations, Events, the Lease, caches and the
+//! slim views that go into them.
 //!
 //! Nothing here knows what a deployment is.
 
+pub mod cache;
 mod connect;
 mod error;
 pub mod events;

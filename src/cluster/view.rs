@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::slim::slim_meta;
 
 /// Drops what no decision looks at: managed fields and the last applied manifest.
-pub fn prune<K: Resource>(object: &mut K) {
+pub fn prune<K: Resource>(mut object: K) -> K {
     let meta = object.meta_mut();
     meta.managed_fields = None;
     meta.self_link = None;
@@ -18,10 +18,11 @@ pub fn prune<K: Resource>(object: &mut K) {
             meta.annotations = None;
         }
     }
+    object
 }
 
 /// Drops everything but name, namespace, uid and versions.
-pub fn prune_hard<K: Resource>(object: &mut K) {
+pub fn prune_hard<K: Resource>(mut object: K) -> K {
     let meta = std::mem::take(object.meta_mut());
     *object.meta_mut() = ObjectMeta {
         name: meta.name,
@@ -32,6 +33,7 @@ pub fn prune_hard<K: Resource>(object: &mut K) {
         deletion_timestamp: meta.deletion_timestamp,
         ..ObjectMeta::default()
     };
+    object
 }
 
 /// A core Service: its ports.

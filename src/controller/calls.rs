@@ -75,7 +75,7 @@ async fn follow(context: Arc<Context>, deployment: ObjectKey, hook: CallHook) {
         if !context.calls.note(id, fact.unwrap_or(CallFact::Calling)) {
             return;
         }
-        context.queues.wake(&deployment);
+        context.kinds.wake(&deployment);
         if is_settled {
             return;
         }

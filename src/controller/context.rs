@@ -1,84 +1,20 @@
-//! What every reconcile shares: the client, the caches, the looks on record, the queues.
+//! What every reconcile shares: the clients, the watched kinds, the looks on record.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use k8s_openapi::api::batch::v1::Job;
-use kube::runtime::reflector::Store;
-use kube::{Client, Resource, ResourceExt};
-use tokio::sync::{mpsc, watch};
+use kube::Client;
+use tokio::sync::watch;
 
 use super::calls::Calls;
 use super::endpoints::Endpoints;
 use super::interest::Interest;
+use super::kinds::Kinds;
 use super::metrics::Metrics;
 use super::named::ConfigMaps;
-use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook};
 use crate::cluster::expectations::{Expectations, ObjectKey};
-use crate::cluster::view::Service;
 use crate::remote::Http;
-use crate::traffic::http_route::HttpRoute;
 use crate::traffic::sightings::Sightings;
-
-/// The caches, one a kind.
-#[derive(Clone)]
-pub struct Stores {
-    /// Applications.
-    pub applications: Store<Application>,
-    /// DeploymentConfigs.
-    pub configs: Store<DeploymentConfig>,
-    /// LifecycleHooks.
-    pub hooks: Store<LifecycleHook>,
-    /// DeploymentGroups.
-    pub groups: Store<DeploymentGroup>,
-    /// Deployments.
-    pub deployments: Store<Deployment>,
-    /// HTTPRoutes; empty as long as the Gateway API is not installed.
-    pub routes: Store<HttpRoute>,
-    /// Services.
-    pub services: Store<Service>,
-    /// The Jobs of hooks.
-    pub jobs: Store<Job>,
-}
-
-/// The queues, one a reconciled kind.
-#[derive(Clone)]
-pub struct Queues {
-    /// Applications.
-    pub applications: mpsc::UnboundedSender<ObjectKey>,
-    /// DeploymentConfigs.
-    pub configs: mpsc::UnboundedSender<ObjectKey>,
-    /// LifecycleHooks.
-    pub hooks: mpsc::UnboundedSender<ObjectKey>,
-    /// DeploymentGroups.
-    pub groups: mpsc::UnboundedSender<ObjectKey>,
-    /// Deployments.
-    pub deployments: mpsc::UnboundedSender<ObjectKey>,
-    /// The Jobs of hooks.
-    pub jobs: mpsc::UnboundedSender<ObjectKey>,
-    /// False before we lead: nobody drains the queues, and taking the lead looks at everything.
-    pub are_open: Arc<AtomicBool>,
-}
-
-impl Queues {
-    /// Asks for a look at `key`. A queue that is closed belongs to a controller that is ending.
-    pub fn wake(&self, key: &ObjectKey) {
-        if !self.are_open.load(Ordering::Relaxed) {
-            return;
-        }
-        let queue = match key.kind {
-            "Application" => &self.applications,
-            "DeploymentConfig" => &self.configs,
-            "LifecycleHook" => &self.hooks,
-            "DeploymentGroup" => &self.groups,
-            "Deployment" => &self.deployments,
-            "Job" => &self.jobs,
-            _ => return,
-        };
-        let _ = queue.send(key.clone());
-    }
-}
 
 /// Names by owner: the Deployments of a group, the groups of an application.
 #[derive(Debug, Default)]
@@ -116,12 +52,8 @@ impl Index {
 pub struct Context {
     /// The client that writes.
     pub client: Client,
-    /// The caches.
-    pub stores: Stores,
-    /// True once HTTPRoutes were listed: before, a route that is not in the cache may well exist.
-    pub routes_are_listed: AtomicBool,
-    /// The queues.
-    pub queues: Queues,
+    /// The watched kinds: caches and queues.
+    pub kinds: Kinds,
     /// Who looked at what.
     pub interest: Interest,
     /// What was written and not yet seen.
@@ -173,23 +105,9 @@ impl Context {
         self.watch_clients.get(shard.min(last)).unwrap_or(&self.client).clone()
     }
 
-    /// Opens the queues and asks for a look at everything that is in the caches.
-    pub fn look_at_everything(&self) {
-        self.queues.are_open.store(true, Ordering::Relaxed);
-        let s = &self.stores;
-        self.wake_all("Application", &s.applications);
-        self.wake_all("DeploymentConfig", &s.configs);
-        self.wake_all("LifecycleHook", &s.hooks);
-        self.wake_all("DeploymentGroup", &s.groups);
-        self.wake_all("Deployment", &s.deployments);
-        self.wake_all("Job", &s.jobs);
-    }
-
-    fn wake_all<K: Resource<DynamicType = ()> + Clone>(&self, kind: &'static str, store: &Store<K>) {
-        for object in store.state() {
-            let namespace = object.namespace().unwrap_or_default();
-            self.queues.wake(&ObjectKey::new(kind, &namespace, &object.name_any()));
-        }
+    /// Asks for a look at everybody whose decision depended on `object`.
+    pub fn wake_lookers(&self, object: &ObjectKey) {
+        self.interest.lookers(object).iter().for_each(|looker| self.kinds.wake(looker));
     }
 
     /// True while we hold the Lease: nothing is written otherwise.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::api::{DeleteParams, ObjectMeta, Preconditions};
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 
 use super::context::Context;
@@ -63,16 +62,15 @@ async fn observe(
     if !context.expectations.is_met(key, group.metadata.resource_version.as_deref(), now) {
         return Ok(None);
     }
-    let (namespace, stores) = (key.namespace.as_str(), &context.stores);
+    let (namespace, kinds) = (key.namespace.as_str(), &context.kinds);
     let mut looked = BTreeSet::new();
     let mut look = |kind, name: &str| looked.insert(ObjectKey::new(kind, namespace, name));
     look("Application", &group.spec.application_ref.name);
-    let application =
-        stores.applications.get(&ObjectRef::new(&group.spec.application_ref.name).within(namespace));
+    let application = kinds.applications.get(namespace, &group.spec.application_ref.name);
     let named = group.spec.deployment_config_name.as_deref().filter(|n| !predefined::is_reserved(n));
     let config = named.and_then(|name| {
         look("DeploymentConfig", name);
-        stores.configs.get(&ObjectRef::new(name).within(namespace))
+        kinds.configs.get(namespace, name)
     });
     let Some(deployments) = deployments(context, key, group, now) else { return Ok(None) };
     let revision = revision(context, namespace, group, &mut looked);
@@ -98,7 +96,7 @@ fn deployments(
     group: &DeploymentGroup,
     now: Timestamp,
 ) -> Option<Vec<Arc<Deployment>>> {
-    let find = |name: &str| context.stores.deployments.get(&ObjectRef::new(name).within(&key.namespace));
+    let find = |name: &str| context.kinds.deployments.get(&key.namespace, name);
     if let Some(desired) = group.status.as_ref().and_then(|s| s.desired.as_ref()).filter(|d| !d.created) {
         let found = find(&desired.deployment);
         let own = ObjectKey::new("Deployment", &key.namespace, &desired.deployment);
@@ -164,7 +162,7 @@ fn serving(
         return true;
     };
     let own = ObjectKey::new("HTTPRoute", namespace, &serving.route);
-    let route = context.stores.routes.get(&ObjectRef::new(&serving.route).within(namespace));
+    let route = context.kinds.routes.get(namespace, &serving.route);
     let version = route.as_ref().and_then(|r| r.metadata.resource_version.clone());
     let is_fresh = context.expectations.is_met(&own, version.as_deref(), now);
     looked.insert(own);
@@ -178,7 +176,7 @@ fn serving(
         looked.insert(ObjectKey::new(endpoints::KIND, namespace, &name));
         endpoints::watch(context, namespace);
         let ready = context.endpoints.ready(namespace, &name);
-        let exists = context.stores.services.get(&ObjectRef::new(&name).within(namespace)).is_some();
+        let exists = context.kinds.services.get(namespace, &name).is_some();
         let fact = ServiceFact {
             exists,
             ports: vec![],

@@ -139,7 +139,7 @@ async fn follow(context: Arc<Context>, client: Client, namespace: String) {
         };
         for service in touched {
             let key = ObjectKey::new(KIND, &namespace, &service);
-            context.interest.lookers(&key).iter().for_each(|l| context.queues.wake(l));
+            context.wake_lookers(&key);
         }
     }
 }
@@ -170,6 +170,6 @@ fn relist(context: &Context, namespace: &str, listed: Vec<EndpointSlice>, now: T
     });
     // Whoever looks at a Service of this namespace, known or not, has news.
     let lookers = context.interest.lookers_of_kind(KIND);
-    lookers.iter().filter(|l| l.namespace == namespace).for_each(|l| context.queues.wake(l));
+    lookers.iter().filter(|l| l.namespace == namespace).for_each(|l| context.kinds.wake(l));
     vec![]
 }

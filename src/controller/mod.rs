@@ -9,6 +9,7 @@ mod endpoints;
 mod health;
 mod interest;
 mod inventory;
+mod kinds;
 mod leader;
 mod metrics;
 mod named;

@@ -103,6 +103,6 @@ async fn follow(context: Arc<Context>, client: Client, key: (String, String)) {
             }
         });
         let object = ObjectKey::new(KIND, &key.0, &key.1);
-        context.interest.lookers(&object).iter().for_each(|l| context.queues.wake(l));
+        context.wake_lookers(&object);
     }
 }

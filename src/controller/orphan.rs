@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::queue::Action;
 use k8s_openapi::api::batch::v1::Job;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use super::context::Context;
@@ -21,7 +20,7 @@ pub async fn reconcile(job: Arc<Job>, context: Arc<Context>) -> Result<Action, E
     };
     let uid = job.labels().get(DEPLOYMENT_LABEL).cloned().unwrap_or_default();
     let namespace = job.namespace().unwrap_or_default();
-    let cached = context.stores.deployments.get(&ObjectRef::new(&owner.name).within(&namespace));
+    let cached = context.kinds.deployments.get(&namespace, &owner.name);
     if cached.is_some_and(|d| d.uid() == uid) {
         return Ok(Action::await_change());
     }

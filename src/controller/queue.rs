@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
-use kube::runtime::reflector::{ObjectRef, Store};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::clock;
 use super::context::Context;
+use super::kinds::{Kind, Kinds};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, Fate};
 
@@ -43,18 +42,15 @@ impl Action {
     }
 }
 
-/// Reconciles what the queue names, until the process ends. Dropped, it ends every reconcile under way.
-pub async fn drain<K, F, R>(
-    kind: &'static str,
-    store: Store<K>,
-    mut queue: UnboundedReceiver<ObjectKey>,
-    context: Arc<Context>,
-    reconcile: F,
-) where
-    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+/// Reconciles what the kind's queue names, until the process ends. Dropped, it ends every reconcile under way.
+pub async fn drain<K, F, R>(context: &Arc<Context>, kind: fn(&Kinds) -> &Kind<K>, reconcile: F)
+where
+    K: Resource<DynamicType = ()> + Send + Sync + 'static,
     F: Fn(Arc<K>, Arc<Context>) -> R,
     R: Future<Output = Result<Action, Error>> + Send + 'static,
 {
+    let kind = kind(&context.kinds);
+    let Some(mut queue) = kind.take_queue() else { return };
     let (mut line, mut under_way, mut news) = (Line::default(), JoinSet::new(), Vec::new());
     loop {
         let pause = line.next_due().map_or(FAR, |due| due.duration_since(clock::now()));
@@ -66,16 +62,17 @@ pub async fn drain<K, F, R>(
             Some(ended) = under_way.join_next() => match ended {
                 Ok((key, action)) => line.end(&key, action, clock::now()),
                 // Only a panic ends a task otherwise, and it ends us.
-                Err(error) => return tracing::error!(%error, kind, "a reconcile broke off"),
+                Err(error) => return tracing::error!(%error, kind = kind.name, "a reconcile broke off"),
             },
             () = clock::sleep(pause) => line.ring(clock::now()),
         }
         while let Some(key) = line.next() {
-            let Some(object) = store.get(&ObjectRef::new(&key.name).within(&key.namespace)) else {
+            let Some(object) = kind.get(&key.namespace, &key.name) else {
                 line.end(&key, Action::await_change(), clock::now());
                 continue;
             };
-            let (outcome, context) = (reconcile(object, Arc::clone(&context)), Arc::clone(&context));
+            let (outcome, context) = (reconcile(object, Arc::clone(context)), Arc::clone(context));
+            let kind = kind.name;
             under_way.spawn(async move {
                 let outcome = outcome.await;
                 context.metrics.count_reconcile(kind, outcome.is_err());

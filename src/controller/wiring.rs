@@ -6,16 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use kube::Config;
-use kube::runtime::reflector;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 
-use super::context::{Context, Index, Queues, Stores};
-use super::watches::{self, Writers};
-use super::{clock, deployment, deployment_group, health, inventory, leader, orphan, queue};
+use super::context::{Context, Index};
+use super::{clock, deployment, deployment_group, health, inventory, leader, orphan, queue, watches};
 use crate::cluster;
-use crate::cluster::expectations::ObjectKey;
 use crate::cluster::lease::Claim;
 use crate::remote::{self, Http};
 
@@ -60,31 +56,18 @@ pub enum Error {
     LeaseLost,
 }
 
-struct Receivers {
-    applications: UnboundedReceiver<ObjectKey>,
-    configs: UnboundedReceiver<ObjectKey>,
-    hooks: UnboundedReceiver<ObjectKey>,
-    groups: UnboundedReceiver<ObjectKey>,
-    deployments: UnboundedReceiver<ObjectKey>,
-    jobs: UnboundedReceiver<ObjectKey>,
-}
-
 /// Runs until SIGTERM or SIGINT, or until the Lease is lost.
 pub async fn run(settings: Settings) -> Result<(), Error> {
     let config = Config::infer().await.map_err(|e| Error::Cluster(Box::new(e)))?;
     let mut clients = cluster::clients(&config, 1 + STREAM_CLIENTS + WATCH_CLIENTS)
         .map_err(|e| Error::Cluster(Box::new(e)))?;
-    let (stores, writers) = caches();
-    let (queues, receivers) = queues();
     let (namespace, name) = settings.lease.clone();
     let claim = Claim { namespace, name, identity: settings.identity.clone() };
     let (leads, is_leading) = watch::channel(false);
     let context = Arc::new(Context {
         client: clients.remove(0),
         stream_clients: clients.drain(..STREAM_CLIENTS).collect(),
-        stores,
-        queues,
-        routes_are_listed: Default::default(),
+        kinds: Default::default(),
         interest: Default::default(),
         expectations: Default::default(),
         sightings: Default::default(),
@@ -106,10 +89,10 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let (synced, is_synced) = watch::channel(false);
     let listener = health::bind(settings.address).await.map_err(|e| Error::Listen(settings.address, e))?;
     tokio::spawn(health::serve(listener, Arc::clone(&context), is_synced));
-    watches::start(&context, writers, settings.namespace.as_deref());
+    watches::start(&context, settings.namespace.as_deref());
     let mut ends = Ends::new()?;
     tokio::select! {
-        outcome = work(&context, claim.clone(), leads, synced, receivers) => outcome,
+        outcome = work(&context, claim.clone(), leads, synced) => outcome,
         () = ends.next() => {
             tracing::info!("asked to end; letting go of the lease");
             if context.is_leading()
@@ -127,7 +110,6 @@ async fn work(
     claim: Claim,
     leads: watch::Sender<bool>,
     synced: watch::Sender<bool>,
-    receivers: Receivers,
 ) -> Result<(), Error> {
     fill(context).await;
     synced.send_replace(true);
@@ -138,8 +120,8 @@ async fn work(
         // The sender lives as long as `lead` runs.
         let _ = is_leading.wait_for(|leads| *leads).await;
         context.metrics.set_leader(true);
-        context.look_at_everything();
-        reconcile(context, receivers).await;
+        context.kinds.look_at_everything();
+        reconcile(context).await;
     };
     tokio::select! {
         () = lead => Err(Error::LeaseLost),
@@ -150,34 +132,23 @@ async fn work(
 
 /// Waits until every cache has had its first list; the routes' only if the Gateway API is there.
 async fn fill(context: &Context) {
-    let s = &context.stores;
-    let waits = (
-        s.applications.wait_until_ready(),
-        s.configs.wait_until_ready(),
-        s.hooks.wait_until_ready(),
-        s.groups.wait_until_ready(),
-        s.deployments.wait_until_ready(),
-        s.services.wait_until_ready(),
-        s.jobs.wait_until_ready(),
-    );
-    let _ = futures::join!(waits.0, waits.1, waits.2, waits.3, waits.4, waits.5, waits.6);
+    context.kinds.wait_until_filled().await;
     tokio::select! {
-        _ = s.routes.wait_until_ready() => {}
+        () = context.kinds.routes.cache.wait_until_filled() => {}
         () = clock::sleep(SignedDuration::from_secs(3)) => {
             tracing::warn!("HTTPRoutes are not listed yet: the Gateway API is not installed, or its objects cannot be read");
         }
     }
 }
 
-async fn reconcile(context: &Arc<Context>, r: Receivers) {
-    let (s, c) = (&context.stores, || Arc::clone(context));
+async fn reconcile(context: &Arc<Context>) {
     futures::join!(
-        queue::drain("Application", s.applications.clone(), r.applications, c(), inventory::application),
-        queue::drain("DeploymentConfig", s.configs.clone(), r.configs, c(), inventory::deployment_config),
-        queue::drain("LifecycleHook", s.hooks.clone(), r.hooks, c(), inventory::lifecycle_hook),
-        queue::drain("DeploymentGroup", s.groups.clone(), r.groups, c(), deployment_group::reconcile),
-        queue::drain("Deployment", s.deployments.clone(), r.deployments, c(), deployment::reconcile),
-        queue::drain("Job", s.jobs.clone(), r.jobs, c(), orphan::reconcile),
+        queue::drain(context, |kinds| &kinds.applications, inventory::application),
+        queue::drain(context, |kinds| &kinds.configs, inventory::deployment_config),
+        queue::drain(context, |kinds| &kinds.hooks, inventory::lifecycle_hook),
+        queue::drain(context, |kinds| &kinds.groups, deployment_group::reconcile),
+        queue::drain(context, |kinds| &kinds.deployments, deployment::reconcile),
+        queue::drain(context, |kinds| &kinds.jobs, orphan::reconcile),
     );
 }
 
@@ -187,41 +158,6 @@ async fn tidy(context: &Arc<Context>) {
         clock::sleep(SignedDuration::from_secs(30)).await;
         watches::prune_unneeded(context);
     }
-}
-
-fn caches() -> (Stores, Writers) {
-    let (applications, w1) = reflector::store();
-    let (configs, w2) = reflector::store();
-    let (hooks, w3) = reflector::store();
-    let (groups, w4) = reflector::store();
-    let (deployments, w5) = reflector::store();
-    let (routes, w6) = reflector::store();
-    let (services, w7) = reflector::store();
-    let (jobs, w8) = reflector::store();
-    let stores = Stores { applications, configs, hooks, groups, deployments, routes, services, jobs };
-    let writers = Writers {
-        applications: w1,
-        configs: w2,
-        hooks: w3,
-        groups: w4,
-        deployments: w5,
-        routes: w6,
-        services: w7,
-        jobs: w8,
-    };
-    (stores, writers)
-}
-
-fn queues() -> (Queues, Receivers) {
-    let (applications, r1) = mpsc::unbounded_channel();
-    let (configs, r2) = mpsc::unbounded_channel();
-    let (hooks, r3) = mpsc::unbounded_channel();
-    let (groups, r4) = mpsc::unbounded_channel();
-    let (deployments, r5) = mpsc::unbounded_channel();
-    let (jobs, r6) = mpsc::unbounded_channel();
-    let queues =
-        Queues { applications, configs, hooks, groups, deployments, jobs, are_open: Default::default() };
-    (queues, Receivers { applications: r1, configs: r2, hooks: r3, groups: r4, deployments: r5, jobs: r6 })
 }
 
 struct Ends {

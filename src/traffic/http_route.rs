@@ -102,15 +102,16 @@ impl Resource for HttpRoute {
 
 impl HttpRoute {
     /// Drops what is not needed, and keeps the time of the last status write.
-    pub fn prune(&mut self) {
+    pub fn pruned(mut self) -> Self {
         let times = self.managed_fields().iter().filter(|m| m.subresource.as_deref() == Some("status"));
         self.gateway_wrote = times.filter_map(|m| m.time.as_ref().map(|t| t.0)).max();
-        crate::cluster::view::prune_hard(self);
-        for word in self.status.iter_mut().flat_map(|s| &mut s.parents).flat_map(|p| &mut p.conditions) {
+        let mut pruned = crate::cluster::view::prune_hard(self);
+        for word in pruned.status.iter_mut().flat_map(|s| &mut s.parents).flat_map(|p| &mut p.conditions) {
             if word.status == "True" {
                 word.message = String::new();
             }
         }
+        pruned
     }
 
     /// The route as the engine sees it; `sightings` come from [`super::sightings`].

@@ -8,10 +8,9 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use kube::api::ObjectMeta;
-use kube::runtime::reflector::ObjectRef;
 
 use super::record::Recorded;
-use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION, TRAFFIC_FINALIZER};
+use crate::api::{Deployment, ROLLBACK_OF_ANNOTATION, TRAFFIC_FINALIZER};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, events, write};
 use crate::controller::context::Context;
@@ -133,7 +132,7 @@ impl Hand<'_> {
     }
 
     fn cached_job(&self, name: &str) -> Option<Arc<Job>> {
-        self.context.stores.jobs.get(&ObjectRef::new(name).within(&self.key.namespace))
+        self.context.kinds.jobs.get(&self.key.namespace, name)
     }
 
     /// A creation that no record of this very plan stands behind is preceded by a look at the API server itself: what
@@ -173,7 +172,7 @@ impl Hand<'_> {
         let mut refusals = self.context.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.insert(job.into(), message);
         drop(refusals);
-        self.context.queues.wake(self.key);
+        self.context.kinds.wake(self.key);
     }
 
     async fn end_job(&self, name: &str, delete: bool) -> Result<(), Error> {
@@ -187,8 +186,7 @@ impl Hand<'_> {
         let namespace = &self.key.namespace;
         let of = new.rollback_of.clone().unwrap_or_default();
         let group = &new.spec.deployment_group_ref.name;
-        let group =
-            self.context.stores.groups.get(&ObjectRef::<DeploymentGroup>::new(group).within(namespace));
+        let group = self.context.kinds.groups.get(namespace, group);
         let mut rollback = build(new, group.and_then(|g| g.owner_ref(&())));
         rollback.metadata.annotations = Some([(ROLLBACK_OF_ANNOTATION.into(), of.clone())].into());
         let is_ours = |meta: &ObjectMeta| {

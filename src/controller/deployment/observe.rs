@@ -1,12 +1,10 @@
 //! The Deployment and everything its decision depends on, frozen into one [`Facts`]. Reads only, from caches.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Resource, ResourceExt};
 
 use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION};
@@ -14,6 +12,7 @@ use crate::cluster::Error;
 use crate::cluster::expectations::ObjectKey;
 use crate::controller::context::Context;
 use crate::controller::endpoints;
+use crate::controller::kinds::Kind;
 use crate::engine::Facts;
 use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact};
 use crate::engine::needs::{self, Needs};
@@ -62,12 +61,9 @@ pub fn forget(context: &Context, key: &ObjectKey) {
 }
 
 impl Look<'_> {
-    pub(super) fn get<K>(&mut self, store: &Store<K>, kind: &'static str, name: &str) -> Option<Arc<K>>
-    where
-        K: Resource<DynamicType = ()> + Clone,
-    {
-        let key = ObjectKey::new(kind, &self.key.namespace, name);
-        let found = store.get(&ObjectRef::new(name).within(&self.key.namespace));
+    pub(super) fn get<K: Resource>(&mut self, kind: &Kind<K>, name: &str) -> Option<Arc<K>> {
+        let key = ObjectKey::new(kind.name, &self.key.namespace, name);
+        let found = kind.get(&self.key.namespace, name);
         let version = found.as_ref().and_then(|f| f.meta().resource_version.as_deref());
         self.is_fresh &= self.context.expectations.is_met(&key, version, self.now);
         self.looked.insert(key);
@@ -76,8 +72,8 @@ impl Look<'_> {
 
     async fn facts(&mut self) -> Result<Facts, Error> {
         let deployment = Arc::clone(self.deployment);
-        let stores = &self.context.stores;
-        let group = self.get(&stores.groups, "DeploymentGroup", &deployment.spec.deployment_group_ref.name);
+        let kinds = &self.context.kinds;
+        let group = self.get(&kinds.groups, &deployment.spec.deployment_group_ref.name);
         let has_snapshot = deployment.status.as_ref().is_some_and(|s| s.resolved.is_some());
         let is_starting = !deployment.phase().has_ended() && !has_snapshot;
         let (needs, revision) = if is_starting {
@@ -86,16 +82,13 @@ impl Look<'_> {
             (needs::of_running(&deployment), RevisionFact::NotRead)
         };
         let application = match &group {
-            Some(group) if is_starting => {
-                self.get(&stores.applications, "Application", &group.spec.application_ref.name)
-            }
+            Some(group) if is_starting => self.get(&kinds.applications, &group.spec.application_ref.name),
             _ => None,
         };
-        let config =
-            needs.config.as_ref().and_then(|name| self.get(&stores.configs, "DeploymentConfig", name));
+        let config = needs.config.as_ref().and_then(|name| self.get(&kinds.configs, name));
         let mut hooks = BTreeMap::new();
         for name in &needs.hooks {
-            if let Some(hook) = self.get(&stores.hooks, "LifecycleHook", name) {
+            if let Some(hook) = self.get(&kinds.hooks, name) {
                 hooks.insert(name.clone(), hook);
             }
         }
@@ -143,8 +136,8 @@ impl Look<'_> {
 
     fn route(&mut self, name: &str) -> Option<Arc<RouteFact>> {
         let has_snapshot = self.deployment.status.as_ref().is_some_and(|s| s.resolved.is_some());
-        self.is_fresh &= !has_snapshot || self.context.routes_are_listed.load(Ordering::Relaxed);
-        let route = self.get(&self.context.stores.routes, "HTTPRoute", name)?;
+        self.is_fresh &= !has_snapshot || self.context.kinds.routes.cache.is_filled();
+        let route = self.get(&self.context.kinds.routes, name)?;
         let sightings = self.context.sightings.note(&route, self.now);
         let own = ObjectKey::new("HTTPRoute", &self.key.namespace, name);
         let refused = self.context.refused_writes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +147,7 @@ impl Look<'_> {
     }
 
     fn service(&mut self, name: &str) -> ServiceFact {
-        let found = self.get(&self.context.stores.services, "Service", name);
+        let found = self.get(&self.context.kinds.services, name);
         let (context, namespace) = (self.context, &self.key.namespace);
         self.looked.insert(ObjectKey::new(endpoints::KIND, namespace, name));
         endpoints::watch(context, namespace);
@@ -172,17 +165,12 @@ impl Look<'_> {
         if active.uid == self.deployment.uid() {
             return None;
         }
-        self.get(&self.context.stores.deployments, "Deployment", &active.name)
-            .filter(|d| d.uid() == active.uid)
+        self.get(&self.context.kinds.deployments, &active.name).filter(|d| d.uid() == active.uid)
     }
 
     fn triggering(&mut self) -> Option<Arc<Deployment>> {
         let uid = self.deployment.annotations().get(ROLLBACK_OF_ANNOTATION)?;
-        let namespace = Some(self.key.namespace.as_str());
-        self.context
-            .stores
-            .deployments
-            .find(|d| d.uid() == uid && d.metadata.namespace.as_deref() == namespace)
+        self.context.kinds.deployments.cache.filter(&self.key.namespace, |d| d.uid() == uid).pop()
     }
 
     fn rollback(&mut self) -> RollbackFact {
@@ -193,7 +181,7 @@ impl Look<'_> {
         if self.deployment.finalizers().is_empty() {
             return RollbackFact::Made;
         }
-        match self.get(&self.context.stores.deployments, "Deployment", &name) {
+        match self.get(&self.context.kinds.deployments, &name) {
             None => RollbackFact::Absent,
             Some(d)
                 if d.annotations().get(ROLLBACK_OF_ANNOTATION).map(String::as_str)

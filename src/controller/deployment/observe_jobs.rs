@@ -42,7 +42,7 @@ impl Look<'_> {
         let name = job_name(deployment.name(), deployment.uid(), hook.event, &hook.name);
         let id = execution_id(deployment.uid(), hook.event, &hook.name);
         let is_awaited = event.status == EventStatus::InProgress;
-        if let Some(job) = self.get(&self.context.stores.jobs, "Job", &name) {
+        if let Some(job) = self.get(&self.context.kinds.jobs, &name) {
             return Ok(Some(self.fact_of(&job, &id, is_awaited).await));
         }
         // A Job that was seen does not vanish because a cache lags behind.
