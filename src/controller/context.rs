@@ -17,6 +17,7 @@ use super::named::ConfigMaps;
 use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook};
 use crate::cluster::expectations::{Expectations, ObjectKey};
 use crate::cluster::view::Service;
+use crate::engine::facts::CreationRefused;
 use crate::remote::Http;
 use crate::traffic::http_route::HttpRoute;
 use crate::traffic::sightings::Sightings;
@@ -140,6 +141,8 @@ pub struct Context {
     pub refused_writes: Mutex<HashMap<ObjectKey, i64>>,
     /// Routes whose weights the API server refused to take: its words.
     pub refused_routes: Mutex<HashMap<ObjectKey, String>>,
+    /// By group: how the creation of a desired revision's Deployment was refused. Lost in a crash: it is then tried anew.
+    pub refused_creations: Mutex<HashMap<ObjectKey, CreationRefused>>,
     /// Names of Deployments by group.
     pub by_group: Index,
     /// Names of groups by application.

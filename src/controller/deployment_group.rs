@@ -1,7 +1,7 @@
 //! One DeploymentGroup: observe → decide → record → act.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use kube::api::{DeleteParams, ObjectMeta, Preconditions};
@@ -16,7 +16,7 @@ use super::{clock, endpoints, named};
 use crate::api::{Deployment, DeploymentGroup, predefined};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, write};
-use crate::engine::facts::{RevisionFact, ServiceFact};
+use crate::engine::facts::{CreationRefused, RevisionFact, ServiceFact};
 use crate::engine::group::{GroupAct, GroupFacts, decide};
 use crate::engine::group_drift;
 use crate::engine::plan::{ACT_EXPIRY, NewDeployment};
@@ -83,6 +83,7 @@ async fn observe(
         is_grant_checked: is_grant_checked(context, namespace, group, &deployments).await?,
         deployments,
         revision,
+        refused: refused(context, key),
         route: None,
         services: BTreeMap::new(),
     };
@@ -149,6 +150,10 @@ fn revision(
         State::Absent => source::content(config_map, None),
         State::Present(found) => source::content(config_map, Some(&found)),
     }
+}
+
+fn refused(context: &Context, key: &ObjectKey) -> Option<CreationRefused> {
+    context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
 }
 
 /// The route that the last success left its traffic on, and the endpoints of those who have it unduly. False if stale.
@@ -220,11 +225,31 @@ async fn create(
     let is_ours =
         |meta: &ObjectMeta| meta.owner_references.iter().flatten().any(|o| Some(&o.uid) == uid.as_ref());
     let deployment = build(new, owner);
-    let version = write::create(&context.client, &key.namespace, &deployment, is_ours).await?;
+    let outcome = write::create(&context.client, &key.namespace, &deployment, is_ours).await;
     context.metrics.count_write("deployments");
-    let created = ObjectKey::new("Deployment", &key.namespace, &new.name);
-    context.expectations.note(created, version.as_deref(), clock::now());
+    let words = match outcome {
+        Ok(version) => {
+            context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            let created = ObjectKey::new("Deployment", &key.namespace, &new.name);
+            context.expectations.note(created, version.as_deref(), clock::now());
+            return Ok(());
+        }
+        Err(Error::Refused { message, .. }) => Some(message),
+        Err(Error::NameTaken { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    refuse(context, key, &new.name, words);
     Ok(())
+}
+
+/// Not an error of ours: the next look says it in the group's status, and when it is tried again.
+fn refuse(context: &Context, key: &ObjectKey, name: &str, words: Option<String>) {
+    tracing::warn!(group = key.name, deployment = name, words, "a desired revision cannot be created");
+    let refused = CreationRefused { deployment: name.into(), time: clock::now(), words };
+    let mut all = context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner);
+    all.insert(key.clone(), refused);
+    drop(all);
+    context.queues.wake(key);
 }
 
 async fn prune(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<(), Error> {

@@ -256,6 +256,7 @@ fn group(
         context.by_application.insert(&key.namespace, application, &key.name)
     } else {
         context.interest.note(key, BTreeSet::new());
+        context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         context.by_application.remove(&key.namespace, application, &key.name)
     };
     if is_news {

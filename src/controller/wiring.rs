@@ -94,6 +94,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         refusals: Mutex::new(HashMap::new()),
         refused_writes: Mutex::new(HashMap::new()),
         refused_routes: Mutex::new(HashMap::new()),
+        refused_creations: Default::default(),
         by_group: Index::default(),
         by_application: Index::default(),
         http: Http::new()?,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::draft::PATIENCE;
-use super::facts::{RevisionFact, RouteFact, ServiceFact};
+use super::facts::{CreationRefused, RevisionFact, RouteFact, ServiceFact};
 use super::plan::{NewDeployment, Note, SetWeights};
 use super::{group_desired, group_drift, group_queue, words};
 use crate::api::condition::{self, Condition, Verdict};
@@ -35,6 +35,8 @@ pub struct GroupFacts {
     pub is_grant_checked: bool,
     /// What the desired revision's source holds.
     pub revision: RevisionFact,
+    /// How the API server refused the desired revision's Deployment, as far as that is remembered.
+    pub refused: Option<CreationRefused>,
     /// The route that the last success left its traffic on.
     pub route: Option<Arc<RouteFact>>,
     /// Services of that route whose endpoints are known.
@@ -52,6 +54,13 @@ pub struct GroupPlan {
     pub notes: Vec<Note>,
     /// When to look again.
     pub wake: Option<Timestamp>,
+}
+
+impl GroupPlan {
+    /// Asks to be looked at again no later than `at`.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |w| w.min(at)));
+    }
 }
 
 /// One effect of a group's decision.
@@ -79,7 +88,7 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     }
     let fault = fault(facts);
     let ended = group_queue::release(facts, &mut status);
-    group_desired::note(facts, &mut status, &mut plan, fault.is_none());
+    group_desired::note(facts, &mut status, &mut plan, fault.is_none(), now);
     if fault.is_none() {
         group_queue::grant(facts, &mut status);
     }
@@ -89,7 +98,7 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     group_queue::prune(facts, &status, &mut plan);
     let drift = group_drift::look(facts, &mut status, &mut plan, now);
     let (verdict, reason, message) = verdict(facts, &status, fault, drift, now, &mut plan);
-    status.message = message.clone();
+    status.message = super::draft::clip(message.clone(), 4_000);
     let had = std::mem::take(&mut status.conditions);
     let generation = facts.group.metadata.generation;
     status.conditions = condition::conditions(
@@ -182,20 +191,25 @@ fn verdict(
     if let Some(fault) = fault {
         return unfit(&status.conditions, fault, now, plan);
     }
+    let refusal = group_desired::refusal(facts, status);
     if let Some(active) = &status.active_deployment {
         let waiting = match status.queued_deployments.len() {
             0 => String::new(),
             n => format!("; {n} more waiting"),
         };
+        let refused = refusal.map(|(_, message)| format!("; {message}")).unwrap_or_default();
         return (
             Verdict::Reconciling,
             "Deploying".into(),
-            format!("Deployment {} is running{waiting}", active.name),
+            format!("Deployment {} is running{waiting}{refused}", active.name),
         );
     }
     if let Some(obstacle) = group_desired::obstacle(facts) {
         let (reason, message, may_come) = obstacle;
         return unfit(&status.conditions, Fault { reason, message, may_come }, now, plan);
+    }
+    if let Some((reason, message)) = refusal {
+        return unfit(&status.conditions, Fault { reason, message, may_come: true }, now, plan);
     }
     if let Some((reason, message)) = drift {
         return (Verdict::Stalled, reason.into(), message);
@@ -221,7 +235,7 @@ fn unfit(conditions: &[Condition], fault: Fault, now: Timestamp, plan: &mut Grou
     if !fault.may_come || is_stalled || now.duration_since(since) >= PATIENCE {
         return (Verdict::Stalled, fault.reason.into(), fault.message);
     }
-    plan.wake = Some(since + PATIENCE);
+    plan.wake_at(since + PATIENCE);
     (Verdict::Reconciling, fault.reason.into(), fault.message)
 }
 
