@@ -1,11 +1,15 @@
 //! Slim views of others' kinds, and how objects are pruned before they go into a cache.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::Deserialize;
 
 use super::slim::slim_meta;
+use crate::api::{GROUP_LABEL, GROUP_UID_LABEL};
 
 /// Drops what no decision looks at: managed fields and the last applied manifest.
 pub fn prune<K: Resource>(mut object: K) -> K {
@@ -36,7 +40,7 @@ pub fn prune_hard<K: Resource>(mut object: K) -> K {
     object
 }
 
-/// A core Service: its ports.
+/// A core Service: whom it sends to, and whose it is.
 #[derive(Clone, Debug, Deserialize, kube::Resource)]
 #[resource(inherit = k8s_openapi::api::core::v1::Service)]
 pub struct Service {
@@ -46,6 +50,12 @@ pub struct Service {
     /// What is read of the spec.
     #[serde(default)]
     pub spec: ServiceSpec,
+    /// The group that made it, by its labels.
+    #[serde(skip)]
+    pub group: Option<String>,
+    /// That group's uid, while it is the group's.
+    #[serde(skip)]
+    pub group_uid: Option<String>,
 }
 
 /// What is read of a Service's spec.
@@ -54,13 +64,39 @@ pub struct ServiceSpec {
     /// The ports.
     #[serde(default)]
     pub ports: Vec<ServicePort>,
+    /// The labels of the pods that it sends to.
+    #[serde(default)]
+    pub selector: BTreeMap<String, String>,
 }
 
 /// A Service's port.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ServicePort {
     /// Its number.
     pub port: i32,
+    /// Where it leads: a number or a name.
+    target_port: Option<IntOrString>,
+}
+
+impl ServicePort {
+    /// Where it leads, as text.
+    pub fn leads_to(&self) -> String {
+        match &self.target_port {
+            Some(IntOrString::Int(number)) => number.to_string(),
+            Some(IntOrString::String(name)) => name.clone(),
+            None => self.port.to_string(),
+        }
+    }
+}
+
+impl Service {
+    /// Drops what no decision looks at.
+    pub fn pruned(mut self) -> Self {
+        let label = |name: &str| self.labels().get(name).cloned();
+        (self.group, self.group_uid) = (label(GROUP_LABEL), label(GROUP_UID_LABEL));
+        prune_hard(self)
+    }
 }
 
 /// An EndpointSlice: which Service it belongs to and how many of its endpoints are ready.
@@ -76,9 +112,26 @@ pub struct EndpointSlice {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Endpoint {
     #[serde(default)]
     conditions: EndpointConditions,
+    target_ref: Option<TargetRef>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct TargetRef {
+    #[serde(default)]
+    name: String,
+}
+
+/// Ready endpoints: all of them, and by the ReplicaSet of their pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadyEndpoints {
+    /// How many.
+    pub count: usize,
+    /// How many are pods of each ReplicaSet.
+    pub of: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -97,8 +150,18 @@ impl EndpointSlice {
         self.managed_fields().iter().filter_map(|m| m.time.as_ref().map(|t| t.0)).max()
     }
 
-    /// How many endpoints are ready; an endpoint that does not say counts, as Kubernetes has it.
-    pub fn ready(&self) -> usize {
-        self.endpoints.iter().flatten().filter(|e| e.conditions.ready != Some(false)).count()
+    /// Which endpoints are ready; an endpoint that does not say counts, as Kubernetes has it.
+    pub fn ready(&self) -> ReadyEndpoints {
+        let mut ready = ReadyEndpoints::default();
+        let endpoints = self.endpoints.iter().flatten();
+        for endpoint in endpoints.filter(|e| e.conditions.ready != Some(false)) {
+            ready.count += 1;
+            // A ReplicaSet's pods are named after it, with one more part.
+            let owner = endpoint.target_ref.as_ref().and_then(|t| t.name.rsplit_once('-'));
+            if let Some((owner, _)) = owner {
+                *ready.of.entry(owner.to_owned()).or_default() += 1;
+            }
+        }
+        ready
     }
 }

@@ -13,6 +13,7 @@ use super::kinds::Kinds;
 use super::metrics::Metrics;
 use super::named::ConfigMaps;
 use crate::cluster::expectations::{Expectations, ObjectKey};
+use crate::engine::facts::CreationRefused;
 use crate::remote::Http;
 use crate::traffic::sightings::Sightings;
 
@@ -72,6 +73,10 @@ pub struct Context {
     pub refused_writes: Mutex<HashMap<ObjectKey, i64>>,
     /// Routes whose weights the API server refused to take: its words.
     pub refused_routes: Mutex<HashMap<ObjectKey, String>>,
+    /// Task sets that the API server refused, by the uid of their Deployment: its words.
+    pub refused_task_sets: Mutex<HashMap<String, String>>,
+    /// By group: how the creation of a desired revision's Deployment was refused. Lost in a crash: it is then tried anew.
+    pub refused_creations: Mutex<HashMap<ObjectKey, CreationRefused>>,
     /// Names of Deployments by group.
     pub by_group: Index,
     /// Names of groups by application.

@@ -1,7 +1,7 @@
 //! One DeploymentGroup: observe → decide → record → act.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use kube::api::{DeleteParams, ObjectMeta, Preconditions};
@@ -11,11 +11,11 @@ use super::context::Context;
 use super::deployment::{build, tell};
 use super::named::State;
 use super::queue::Action;
-use super::{clock, endpoints, named};
+use super::{clock, named, service_group, services};
 use crate::api::{Deployment, DeploymentGroup, predefined};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, write};
-use crate::engine::facts::{RevisionFact, ServiceFact};
+use crate::engine::facts::{CreationRefused, RevisionFact, ServiceFact};
 use crate::engine::group::{GroupAct, GroupFacts, decide};
 use crate::engine::group_drift;
 use crate::engine::plan::{ACT_EXPIRY, NewDeployment};
@@ -81,10 +81,17 @@ async fn observe(
         is_grant_checked: is_grant_checked(context, namespace, group, &deployments).await?,
         deployments,
         revision,
+        refused: refused(context, key),
         route: None,
+        test_route: None,
         services: BTreeMap::new(),
+        task_sets: BTreeMap::new(),
+        rivals: vec![],
     };
-    let is_fresh = serving(context, namespace, &mut facts, &mut looked, now);
+    let is_fresh = match &group.spec.service {
+        Some(target) => service_group::look(context, key, target, &mut facts, &mut looked, now),
+        None => serving(context, namespace, &mut facts, &mut looked, now),
+    };
     context.interest.note(key, looked);
     Ok(is_fresh.then_some(facts))
 }
@@ -149,6 +156,10 @@ fn revision(
     }
 }
 
+fn refused(context: &Context, key: &ObjectKey) -> Option<CreationRefused> {
+    context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
 /// The route that the last success left its traffic on, and the endpoints of those who have it unduly. False if stale.
 fn serving(
     context: &Arc<Context>,
@@ -172,17 +183,7 @@ fn serving(
         suspects.push(serving.service);
     }
     for name in suspects {
-        looked.insert(ObjectKey::new("Service", namespace, &name));
-        looked.insert(ObjectKey::new(endpoints::KIND, namespace, &name));
-        endpoints::watch(context, namespace);
-        let ready = context.endpoints.ready(namespace, &name);
-        let exists = context.kinds.services.get(namespace, &name).is_some();
-        let fact = ServiceFact {
-            exists,
-            ports: vec![],
-            ready: ready.map(|r| r.count),
-            ready_since: ready.and_then(|r| r.since),
-        };
+        let fact = services::look_at(context, namespace, &name, looked);
         facts.services.insert(name, fact);
     }
     is_fresh
@@ -204,6 +205,7 @@ async fn carry_out(
             context.expectations.note(route, version.as_deref(), clock::now());
             Ok(())
         }
+        _ => service_group::carry_out(context, key, group, act).await,
     }
 }
 
@@ -218,11 +220,31 @@ async fn create(
     let is_ours =
         |meta: &ObjectMeta| meta.owner_references.iter().flatten().any(|o| Some(&o.uid) == uid.as_ref());
     let deployment = build(new, owner);
-    let version = write::create(&context.client, &key.namespace, &deployment, is_ours).await?;
+    let outcome = write::create(&context.client, &key.namespace, &deployment, is_ours).await;
     context.metrics.count_write("deployments");
-    let created = ObjectKey::new("Deployment", &key.namespace, &new.name);
-    context.expectations.note(created, version.as_deref(), clock::now());
+    let words = match outcome {
+        Ok(version) => {
+            context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            let created = ObjectKey::new("Deployment", &key.namespace, &new.name);
+            context.expectations.note(created, version.as_deref(), clock::now());
+            return Ok(());
+        }
+        Err(Error::Refused { message, .. }) => Some(message),
+        Err(Error::NameTaken { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    refuse(context, key, &new.name, words);
     Ok(())
+}
+
+/// Not an error of ours: the next look says it in the group's status, and when it is tried again.
+fn refuse(context: &Context, key: &ObjectKey, name: &str, words: Option<String>) {
+    tracing::warn!(group = key.name, deployment = name, words, "a desired revision cannot be created");
+    let refused = CreationRefused { deployment: name.into(), time: clock::now(), words };
+    let mut all = context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner);
+    all.insert(key.clone(), refused);
+    drop(all);
+    context.queues.wake(key);
 }
 
 async fn prune(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use super::clock;
 use super::context::Context;
 use crate::cluster::expectations::ObjectKey;
-use crate::cluster::view::EndpointSlice;
+use crate::cluster::view::{EndpointSlice, ReadyEndpoints};
 
 /// The kind under which looks at endpoints are noted, by Service.
 pub const KIND: &str = "Endpoints";
@@ -32,15 +32,23 @@ struct Namespace {
 
 #[derive(Default)]
 struct Readiness {
-    slices: BTreeMap<String, usize>,
+    slices: BTreeMap<String, ReadyEndpoints>,
     since: Option<Timestamp>,
 }
 
+impl Readiness {
+    fn has_some(&self) -> bool {
+        self.slices.values().any(|s| s.count > 0)
+    }
+}
+
 /// Ready endpoints of one Service.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// How many.
     pub count: usize,
+    /// How many are pods of each ReplicaSet.
+    pub of: BTreeMap<String, usize>,
     /// Since when there has been at least one, without a break.
     pub since: Option<Timestamp>,
 }
@@ -55,8 +63,12 @@ impl Endpoints {
         self.with(|all| {
             let known = all.get(namespace).filter(|n| n.is_synced)?;
             let readiness = known.services.get(service);
-            let count = readiness.map_or(0, |r| r.slices.values().sum());
-            Some(Ready { count, since: readiness.and_then(|r| r.since) })
+            let slices = || readiness.iter().flat_map(|r| r.slices.values());
+            let mut of = BTreeMap::new();
+            for (owner, n) in slices().flat_map(|s| &s.of) {
+                *of.entry(owner.clone()).or_default() += n;
+            }
+            Some(Ready { count: slices().map(|s| s.count).sum(), of, since: readiness.and_then(|r| r.since) })
         })
     }
 
@@ -77,7 +89,7 @@ impl Endpoints {
         &self,
         namespace: &str,
         slice: &EndpointSlice,
-        ready: Option<usize>,
+        ready: Option<ReadyEndpoints>,
         now: Timestamp,
     ) -> Option<String> {
         let service = slice.service()?.to_owned();
@@ -85,14 +97,13 @@ impl Endpoints {
             let known = all.get_mut(namespace)?;
             let readiness = known.services.entry(service.clone()).or_default();
             let name = slice.name_any();
-            let before = readiness.slices.get(&name).copied();
+            let is_news = readiness.slices.get(&name) != ready.as_ref();
             match ready {
                 Some(ready) => drop(readiness.slices.insert(name, ready)),
                 None => drop(readiness.slices.remove(&name)),
             }
-            let has_some = readiness.slices.values().any(|n| *n > 0);
-            readiness.since = if has_some { readiness.since.or(Some(now)) } else { None };
-            (before != ready).then_some(service)
+            readiness.since = if readiness.has_some() { readiness.since.or(Some(now)) } else { None };
+            is_news.then_some(service)
         })
     }
 }
@@ -146,7 +157,7 @@ async fn follow(context: Arc<Context>, client: Client, namespace: String) {
 
 /// Since when a slice that is seen for the first time has been as it is: rounded up, it is never too early.
 fn ready_since(slice: &EndpointSlice, now: Timestamp) -> Option<Timestamp> {
-    let written = slice.written().filter(|_| slice.ready() > 0)?;
+    let written = slice.written().filter(|_| slice.ready().count > 0)?;
     Some((written + SignedDuration::from_secs(1)).min(now))
 }
 
@@ -164,8 +175,7 @@ fn relist(context: &Context, namespace: &str, listed: Vec<EndpointSlice>, now: T
             }
         }
         for readiness in known.services.values_mut() {
-            let has_some = readiness.slices.values().any(|n| *n > 0);
-            readiness.since = if has_some { readiness.since.or(Some(now)) } else { None };
+            readiness.since = if readiness.has_some() { readiness.since.or(Some(now)) } else { None };
         }
     });
     // Whoever looks at a Service of this namespace, known or not, has news.

@@ -16,6 +16,9 @@ use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Lif
 use crate::cluster::cache::Cache;
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::view::Service;
+use crate::platform::pod_template::PodTemplate;
+use crate::platform::pods::TaskPod;
+use crate::platform::task_set::TaskSet;
 use crate::traffic::http_route::HttpRoute;
 
 /// One watched kind.
@@ -121,6 +124,12 @@ kinds! {
     routes: HttpRoute = Kind::kept("HTTPRoute");
     /// Services.
     services: Service = Kind::kept("Service");
+    /// PodTemplates: what task sets are made from.
+    pod_templates: PodTemplate = Kind::kept("PodTemplate");
+    /// ReplicaSets that deployments made.
+    task_sets: TaskSet = Kind::kept("ReplicaSet");
+    /// Their pods.
+    pods: TaskPod = Kind::kept("Pod");
     /// The Jobs of hooks.
     jobs: Job = Kind::reconciled("Job");
 }

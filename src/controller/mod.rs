@@ -15,6 +15,8 @@ mod metrics;
 mod named;
 mod orphan;
 mod queue;
+mod service_group;
+mod services;
 mod watches;
 mod wiring;
 

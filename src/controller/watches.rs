@@ -15,14 +15,20 @@ use serde::de::DeserializeOwned;
 
 use super::context::Context;
 use super::kinds::{Kind, Kinds};
-use crate::api::{DEPLOYMENT_LABEL, Deployment, DeploymentGroup};
+use crate::api::{DEPLOYMENT_LABEL, Deployment, DeploymentGroup, TASK_SET_LABEL};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::slim::{FromParts, Slim};
 use crate::cluster::view::{Service, prune, prune_hard};
+use crate::platform::pod_template::PodTemplate;
+use crate::platform::pods::TaskPod;
+use crate::platform::task_set::TaskSet;
 use crate::traffic::http_route::HttpRoute;
 
 /// The CRD whose presence starts the watch of routes.
 const ROUTE_CRD: &str = "httproutes.gateway.networking.k8s.io";
+
+/// The kind under which looks at the pods of a task set are noted, by its name.
+pub const PODS: &str = "Pods";
 
 /// What a change means beyond waking those who looked: the object as it is, as it was, and whether it is still there.
 type Meaning<K> = fn(&Context, &ObjectKey, &K, Option<&K>, bool);
@@ -45,10 +51,11 @@ pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
     let services = Watch {
         kind: |kinds| &kinds.services,
         config: lists(),
-        keep: prune_hard::<Service>,
-        meaning: nothing,
+        keep: Service::pruned,
+        meaning: service,
     };
     services.start(context, namespace);
+    task_sets(context, namespace);
     let jobs = Watch {
         kind: |kinds| &kinds.jobs,
         config: lists().labels(DEPLOYMENT_LABEL),
@@ -57,6 +64,22 @@ pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
     };
     jobs.start(context, namespace);
     tokio::spawn(await_routes(Arc::clone(context), namespace.map(str::to_owned)));
+}
+
+/// What the Service platform makes, and what it makes it from.
+fn task_sets(context: &Arc<Context>, namespace: Option<&str>) {
+    let pod_templates = Watch {
+        kind: |kinds| &kinds.pod_templates,
+        config: lists(),
+        keep: prune_hard::<PodTemplate>,
+        meaning: nothing,
+    };
+    pod_templates.start(context, namespace);
+    let made = || lists().labels(TASK_SET_LABEL);
+    let (keep, meaning) = (prune::<TaskSet>, task_set as Meaning<TaskSet>);
+    Watch { kind: |kinds| &kinds.task_sets, config: made(), keep, meaning }.start(context, namespace);
+    let (keep, meaning) = (TaskPod::pruned, pod as Meaning<TaskPod>);
+    Watch { kind: |kinds| &kinds.pods, config: made(), keep, meaning }.start(context, namespace);
 }
 
 /// A kind of ours, read without its managed fields.
@@ -166,6 +189,27 @@ fn route(context: &Context, key: &ObjectKey, route: &HttpRoute, _: Option<&HttpR
     }
 }
 
+/// A task set's group looks after it, from the first time on that it is seen.
+fn task_set(context: &Context, key: &ObjectKey, task_set: &TaskSet, _: Option<&TaskSet>, _: bool) {
+    if let Some(group) = task_set.group() {
+        context.kinds.wake(&ObjectKey::new("DeploymentGroup", &key.namespace, group));
+    }
+}
+
+/// A pod is news only to who waits for its task set, and only when another thing holds it back than before.
+fn pod(context: &Context, key: &ObjectKey, pod: &TaskPod, before: Option<&TaskPod>, _: bool) {
+    if before.and_then(TaskPod::problem) != pod.problem() {
+        context.wake_lookers(&ObjectKey::new(PODS, &key.namespace, pod.task_set()));
+    }
+}
+
+/// A Service that a group made is that group's, also while the group has not looked at it.
+fn service(context: &Context, key: &ObjectKey, service: &Service, _: Option<&Service>, _: bool) {
+    if let Some(group) = &service.group {
+        context.kinds.wake(&ObjectKey::new("DeploymentGroup", &key.namespace, group));
+    }
+}
+
 fn nothing<K>(_: &Context, _: &ObjectKey, _: &K, _: Option<&K>, _: bool) {}
 
 fn wake<K>(context: &Context, key: &ObjectKey, _: &K, _: Option<&K>, is_there: bool) {
@@ -187,6 +231,7 @@ fn group(
         context.by_application.insert(&key.namespace, application, &key.name)
     } else {
         context.interest.note(key, BTreeSet::new());
+        context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         context.by_application.remove(&key.namespace, application, &key.name)
     };
     if is_news {

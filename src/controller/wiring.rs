@@ -77,6 +77,8 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         refusals: Mutex::new(HashMap::new()),
         refused_writes: Mutex::new(HashMap::new()),
         refused_routes: Mutex::new(HashMap::new()),
+        refused_task_sets: Mutex::new(HashMap::new()),
+        refused_creations: Default::default(),
         by_group: Index::default(),
         by_application: Index::default(),
         http: Http::new()?,

@@ -78,6 +78,17 @@ pub enum RollbackFact {
     NameTaken,
 }
 
+/// That the Deployment of a desired revision could not be created when that was tried last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreationRefused {
+    /// The Deployment's name: what is remembered of another one means nothing any more.
+    pub deployment: String,
+    /// When it was tried.
+    pub time: Timestamp,
+    /// The API server's words; `None` if an object of that name is there and is not the group's.
+    pub words: Option<String>,
+}
+
 /// An HTTPRoute, as far as weights and the gateway's word go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteFact {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::draft::PATIENCE;
-use super::facts::{RevisionFact, RouteFact, ServiceFact, TaskSetFact};
+use super::facts::{CreationRefused, RevisionFact, RouteFact, ServiceFact, TaskSetFact};
 use super::group_service::{Made, NewTargetGroup};
 use super::plan::{NewDeployment, Note, ScaleTaskSet, SetWeights};
 use super::{group_desired, group_drift, group_queue, group_service, words};
@@ -37,6 +37,8 @@ pub struct GroupFacts {
     pub is_grant_checked: bool,
     /// What the desired revision's source holds.
     pub revision: RevisionFact,
+    /// How the API server refused the desired revision's Deployment, as far as that is remembered.
+    pub refused: Option<CreationRefused>,
     /// The route that the last success left its traffic on; on the Service platform the production listener's.
     pub route: Option<Arc<RouteFact>>,
     /// Service: the test listener's route.
@@ -60,6 +62,13 @@ pub struct GroupPlan {
     pub notes: Vec<Note>,
     /// When to look again.
     pub wake: Option<Timestamp>,
+}
+
+impl GroupPlan {
+    /// Asks to be looked at again no later than `at`.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |w| w.min(at)));
+    }
 }
 
 /// One effect of a group's decision.
@@ -106,7 +115,7 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     }
     let fault = fault(facts);
     let ended = group_queue::release(facts, &mut status);
-    group_desired::note(facts, &mut status, &mut plan, fault.is_none());
+    group_desired::note(facts, &mut status, &mut plan, fault.is_none(), now);
     if fault.is_none() {
         group_queue::grant(facts, &mut status);
     }
@@ -118,7 +127,7 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     let drift = group_drift::look(facts, &mut status, &mut plan, now);
     let fault = fault.or_else(|| lack.filter(|_| status.active_deployment.is_none()).map(Fault::from));
     let (verdict, reason, message) = verdict(facts, &status, fault, drift, now, &mut plan);
-    status.message = message.clone();
+    status.message = super::draft::clip(message.clone(), 4_000);
     let had = std::mem::take(&mut status.conditions);
     let generation = facts.group.metadata.generation;
     status.conditions = condition::conditions(
@@ -221,19 +230,24 @@ fn verdict(
     if let Some(fault) = fault {
         return unfit(&status.conditions, fault, now, plan);
     }
+    let refusal = group_desired::refusal(facts, status);
     if let Some(active) = &status.active_deployment {
         let waiting = match status.queued_deployments.len() {
             0 => String::new(),
             n => format!("; {n} more waiting"),
         };
+        let refused = refusal.map(|(_, message)| format!("; {message}")).unwrap_or_default();
         return (
             Verdict::Reconciling,
             "Deploying".into(),
-            format!("Deployment {} is running{waiting}", active.name),
+            format!("Deployment {} is running{waiting}{refused}", active.name),
         );
     }
     if let Some(obstacle) = group_desired::obstacle(facts) {
         return unfit(&status.conditions, Fault::from(obstacle), now, plan);
+    }
+    if let Some((reason, message)) = refusal {
+        return unfit(&status.conditions, Fault { reason, message, may_come: true }, now, plan);
     }
     if let Some((reason, message)) = drift {
         return (Verdict::Stalled, reason.into(), message);
@@ -259,7 +273,7 @@ fn unfit(conditions: &[Condition], fault: Fault, now: Timestamp, plan: &mut Grou
     if !fault.may_come || is_stalled || now.duration_since(since) >= PATIENCE {
         return (Verdict::Stalled, fault.reason.into(), fault.message);
     }
-    plan.wake = Some(since + PATIENCE);
+    plan.wake_at(since + PATIENCE);
     (Verdict::Reconciling, fault.reason.into(), fault.message)
 }
 

@@ -1,15 +1,27 @@
 //! `spec.revision`: each new value becomes one Deployment, recorded before it is created.
 
-use super::draft::key;
-use super::facts::RevisionFact;
+use jiff::{SignedDuration, Timestamp};
+
+use super::draft::{clip, key};
+use super::facts::{CreationRefused, RevisionFact};
 use super::group::{GroupAct, GroupFacts, GroupPlan};
+use super::group_queue::{is_own, settled_phase};
 use super::plan::NewDeployment;
 use super::resolve::{self, Obstacle};
 use crate::api::deployment_group::DesiredRevision;
-use crate::api::{DeploymentGroupStatus, DeploymentSpec, LocalRef, Revision};
+use crate::api::{DeploymentGroupStatus, DeploymentSpec, GroupPhase, LocalRef, Revision};
+
+/// How long after a refusal a creation is tried again.
+const RETRY: SignedDuration = SignedDuration::from_secs(30);
 
 /// Records a new value of `spec.revision`, and plans the creation of a recorded one that does not exist yet.
-pub fn note(facts: &GroupFacts, status: &mut DeploymentGroupStatus, plan: &mut GroupPlan, is_fit: bool) {
+pub fn note(
+    facts: &GroupFacts,
+    status: &mut DeploymentGroupStatus,
+    plan: &mut GroupPlan,
+    is_fit: bool,
+    now: Timestamp,
+) {
     let Some(source) = facts.group.spec.revision.as_ref().filter(|_| is_fit) else { return };
     let Ok(found) = resolve::revision(facts.group.spec.platform(), source, &facts.revision) else { return };
     let is_new = status.desired.as_ref().is_none_or(|d| d.digest != found.revision.digest);
@@ -24,18 +36,49 @@ pub fn note(facts: &GroupFacts, status: &mut DeploymentGroupStatus, plan: &mut G
         status.target_revision = Some(found.revision);
     }
     let Some(desired) = status.desired.as_ref().filter(|d| !d.created) else { return };
-    if facts.deployments.iter().any(|d| d.name() == desired.deployment) {
+    let found = facts.deployments.iter().find(|d| d.name() == desired.deployment);
+    if found.is_some_and(|d| is_own(facts, d)) {
         return;
     }
+    let is_refused = refusal(facts, status).is_some();
     if status.active_deployment.is_none() {
-        status.phase = Some(crate::api::GroupPhase::Deploying);
+        status.phase = if is_refused { settled_phase(status) } else { Some(GroupPhase::Deploying) };
+    }
+    if found.is_some() {
+        return;
+    }
+    let desired = desired.clone();
+    let tried = facts.refused.as_ref().filter(|_| is_refused).map(|r| r.time + RETRY);
+    if let Some(due) = tried.filter(|due| now < *due) {
+        return plan.wake_at(due);
     }
     let spec = spec(facts, source);
-    plan.acts.push(GroupAct::Create(NewDeployment {
-        name: desired.deployment.clone(),
-        spec,
-        rollback_of: None,
-    }));
+    plan.acts.push(GroupAct::Create(NewDeployment { name: desired.deployment, spec, rollback_of: None }));
+}
+
+/// Why the desired revision's Deployment cannot be created: reason and sentence.
+pub fn refusal(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Option<(&'static str, String)> {
+    facts.group.spec.revision.as_ref()?;
+    let name = &status.desired.as_ref().filter(|d| !d.created)?.deployment;
+    let refused = facts.refused.as_ref().filter(|r| r.deployment == *name);
+    let found = facts.deployments.iter().find(|d| d.name() == name);
+    match (found, refused) {
+        (Some(found), _) if is_own(facts, found) => None,
+        (Some(_), _) | (None, Some(CreationRefused { words: None, .. })) => Some((
+            "NameTaken",
+            format!(
+                "spec.revision is to be carried by a Deployment {name}, and somebody else's is named so; delete it, and this group creates its own"
+            ),
+        )),
+        (None, Some(CreationRefused { words: Some(words), .. })) => Some((
+            "DeploymentRefused",
+            format!(
+                "the API server refuses Deployment {name}, which is to carry spec.revision: {}; change spec.revision, or the quota, policy, webhook or right that refuses it: it is tried again every 30s",
+                clip(words.clone(), 2_000)
+            ),
+        )),
+        (None, None) => None,
+    }
 }
 
 /// Chained to the name before it, so that A, B, A are three Deployments and every believer computes the same names.

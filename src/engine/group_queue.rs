@@ -18,6 +18,13 @@ fn find<'a>(facts: &'a GroupFacts, uid: &str) -> Option<&'a Arc<Deployment>> {
     facts.deployments.iter().find(|d| d.uid() == uid)
 }
 
+/// True if the group made that Deployment: one of the derived name that somebody else made carries nothing for it.
+pub fn is_own(facts: &GroupFacts, deployment: &Deployment) -> bool {
+    let group_uid = facts.group.metadata.uid.as_deref();
+    let owners = deployment.metadata.owner_references.as_deref().unwrap_or_default();
+    owners.iter().any(|o| Some(o.uid.as_str()) == group_uid)
+}
+
 fn is_waiting(deployment: &Deployment) -> bool {
     matches!(deployment.phase(), Phase::Created | Phase::Queued)
         && deployment.metadata.deletion_timestamp.is_none()
@@ -54,7 +61,7 @@ fn end_active(facts: &GroupFacts, status: &mut DeploymentGroupStatus) -> bool {
 }
 
 /// How the group stands when a Deployment vanished without an end on record.
-fn settled_phase(status: &DeploymentGroupStatus) -> Option<GroupPhase> {
+pub fn settled_phase(status: &DeploymentGroupStatus) -> Option<GroupPhase> {
     let last = status.last_attempted_deployment.as_ref();
     Some(last.map_or(GroupPhase::Ready, |l| phase_after(l.phase, l.rollback_of.is_some())))
 }
@@ -133,7 +140,7 @@ pub fn grant(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
 /// A desired revision's Deployment that was seen is not created a second time, whatever becomes of it.
 fn mark_created(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
     if let Some(desired) = &mut status.desired
-        && facts.deployments.iter().any(|d| d.name() == desired.deployment)
+        && facts.deployments.iter().any(|d| d.name() == desired.deployment && is_own(facts, d))
     {
         desired.created = true;
     }
@@ -168,12 +175,8 @@ fn awaited_rollback(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Optio
 
 /// Deletes finished Deployments over the limit: only those that the group made or whose name was generated.
 pub fn prune(facts: &GroupFacts, status: &DeploymentGroupStatus, plan: &mut GroupPlan) {
-    let group_uid = facts.group.metadata.uid.as_deref();
     let last_good = status.last_successful_deployment.as_ref().map(|d| d.name.as_str());
-    let is_ours = |d: &Deployment| {
-        let owners = d.metadata.owner_references.as_deref().unwrap_or_default();
-        owners.iter().any(|o| Some(o.uid.as_str()) == group_uid) || d.metadata.generate_name.is_some()
-    };
+    let is_ours = |d: &Deployment| is_own(facts, d) || d.metadata.generate_name.is_some();
     let is_over = |d: &Deployment| {
         d.phase().has_ended()
             && d.metadata.deletion_timestamp.is_none()

@@ -37,17 +37,18 @@ pub fn of_running(deployment: &Deployment) -> Needs {
     } else {
         needs.route = Some(listener);
     }
-    if let Some(service) = &resolved.service {
-        needs.test_route = service.test.as_ref().map(|t| t.name.clone());
-        needs.task_sets = [service.original.as_ref(), Some(&service.replacement)]
-            .into_iter()
-            .flatten()
-            .filter_map(|side| side.task_set.clone())
-            .chain(service.leftover.clone())
-            .collect();
-    }
+    needs.test_route = resolved.service.as_ref().and_then(|s| s.test.as_ref()).map(|t| t.name.clone());
+    needs.task_sets = task_sets_of(deployment);
     needs.services.dedup();
     needs
+}
+
+/// The task sets of a Deployment's snapshot.
+pub fn task_sets_of(deployment: &Deployment) -> Vec<String> {
+    let resolved = deployment.status.as_ref().and_then(|s| s.resolved.as_ref());
+    let Some(service) = resolved.and_then(|r| r.service.as_ref()) else { return vec![] };
+    let sides = service.original.iter().chain(Some(&service.replacement));
+    sides.filter_map(|side| side.task_set.clone()).chain(service.leftover.clone()).collect()
 }
 
 /// What the start of a Deployment looks at, once the content of its revision is known.

@@ -12,8 +12,9 @@ use sluice::engine::{Act, Facts, Plan, decide};
 
 use super::believer::Minds;
 use super::invariants::{Ledger, only_weights_change};
-use super::objects::Object;
+use super::objects::{Kind, Object};
 use super::setup::route;
+use super::store::{Actor, Commit};
 use super::stories::STORIES;
 
 type Mind = fn(&Facts, Timestamp) -> Plan;
@@ -280,8 +281,9 @@ fn a_deployment_that_is_made_again_is_caught() {
     let story = STORIES.iter().find(|(name, _)| *name == "linear").unwrap().1;
     let mut world = story();
     world.run().unwrap();
-    let commit = world.store.commits.iter().find(|c| c.before.is_none() && c.key.1 == "d1").unwrap();
+    let made = world.store.commits.iter().find(|c| c.before.is_none() && c.key.1 == "d1").unwrap();
+    let commit = Commit { by: Actor::Controller(0, (Kind::Group, "hello-prod".into())), ..made.clone() };
     let mut ledger = Ledger::default();
-    assert!(ledger.check(commit, &world.store).is_ok());
-    assert_eq!(ledger.check(commit, &world.store).unwrap_err().invariant, "no_deployment_is_made_twice");
+    assert!(ledger.check(&commit, &world.store).is_ok());
+    assert_eq!(ledger.check(&commit, &world.store).unwrap_err().invariant, "no_deployment_is_made_twice");
 }

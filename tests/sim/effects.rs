@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use sluice::api::{Deployment, ROLLBACK_OF_ANNOTATION};
 use sluice::engine::Act;
-use sluice::engine::facts::CallFact;
+use sluice::engine::facts::{CallFact, CreationRefused};
 use sluice::engine::group::GroupAct;
 use sluice::engine::plan::{ACT_EXPIRY, NewDeployment, StartJob};
 
@@ -104,9 +104,8 @@ impl World {
                 }
                 Ok(None)
             }
-            Effect::Deployment(Act::CreateRollback(new)) | Effect::Group(GroupAct::Create(new)) => {
-                self.create(index, key, by, new)
-            }
+            Effect::Deployment(Act::CreateRollback(new)) => self.create(index, key, by, new),
+            Effect::Group(GroupAct::Create(new)) => self.create_desired(index, key, by, new),
             Effect::Group(GroupAct::Prune { name, uid }) => {
                 if self.store.deployment(&name).is_some_and(|d| d.uid() == uid) {
                     self.store.delete(by, &(Kind::Deployment, name));
@@ -172,6 +171,29 @@ impl World {
             self.believers[index].memory.wrote(key, written);
         }
         self.store.collect();
+    }
+
+    /// Creates a desired revision's Deployment, unless that is refused or its name is taken: then the next look says so.
+    fn create_desired(
+        &mut self,
+        index: usize,
+        key: &Key,
+        by: &Actor,
+        new: NewDeployment,
+    ) -> Result<Option<u64>, Refusal> {
+        let group = self.believers[index].cache.get(key.0, &key.1).and_then(Object::group).cloned();
+        let uid = group.and_then(|g| g.metadata.uid.clone()).unwrap_or_default();
+        let is_own = |d: &Deployment| d.metadata.owner_references.iter().flatten().any(|o| o.uid == uid);
+        let is_taken = self.store.deployment(&new.name).is_some_and(|d| !is_own(d));
+        if !is_taken && self.creations_refused.is_none() {
+            self.believers[index].memory.refused_creations.remove(&key.1);
+            return self.create(index, key, by, new);
+        }
+        let words = self.creations_refused.clone().filter(|_| !is_taken);
+        let refused = CreationRefused { deployment: new.name, time: self.store.now, words };
+        self.believers[index].memory.refused_creations.insert(key.1.clone(), refused);
+        self.believers[index].ask(key.clone(), self.store.now);
+        Ok(None)
     }
 
     fn create(

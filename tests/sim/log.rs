@@ -133,7 +133,8 @@ fn events(deployment: &Deployment) -> String {
 fn group(before: &DeploymentGroup, after: &DeploymentGroup) -> Option<String> {
     let facts = |g: &DeploymentGroup| {
         let s = g.status.clone().unwrap_or_default();
-        (s.phase, s.message, s.active_deployment, s.queued_deployments)
+        let says: Vec<_> = s.conditions.into_iter().map(|c| (c.type_, c.reason)).collect();
+        (s.phase, s.message, says, s.active_deployment, s.queued_deployments)
     };
     if facts(before) == facts(after) {
         return None;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sluice::engine::facts::{CallFact, Sighting};
+use sluice::engine::facts::{CallFact, CreationRefused, Sighting};
 
 use super::cache::Cache;
 use super::objects::{Key, Kind, Object};
@@ -16,6 +16,8 @@ pub struct Memory {
     pub calls: BTreeMap<String, CallFact>,
     /// By route: the generation of the last refused write.
     pub refused: BTreeMap<String, i64>,
+    /// By group: how the creation of its desired revision was refused.
+    pub refused_creations: BTreeMap<String, CreationRefused>,
     own: BTreeMap<Key, u64>,
 }
 

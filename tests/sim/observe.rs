@@ -226,6 +226,7 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
             .collect(),
         is_grant_checked,
         revision: group.spec.revision.as_ref().map_or(RevisionFact::NotRead, |r| source(cache, r)),
+        refused: memory.refused_creations.get(name).cloned(),
         route: route_key
             .and_then(|(k, n)| cache.get(k, &n))
             .and_then(Object::route)

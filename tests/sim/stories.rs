@@ -322,6 +322,45 @@ pub const STORIES: &[Story] = &[
         });
         w
     }),
+    ("desired_revision_is_refused", || {
+        let mut w = plain(json!({}));
+        w.creations_refused = Some("exceeded quota: deployments, used 5, limited 5".into());
+        w.then("sets spec.revision to version 2", at_once, 1_000, |w| desire(w, &appspec("2", None, &[])));
+        w.then("the quota is raised", at_once, 100_000, |w| w.creations_refused = None);
+        w
+    }),
+    ("desired_revision_is_refused_while_another_runs", || {
+        let mut w = plain(linear());
+        w.creations_refused =
+            Some("admission webhook \"freeze\" denied the request: no deployments today".into());
+        deploys(&mut w, "d1", "2");
+        w.then("sets spec.revision to version 3", weight_is("hello-2", 25), 1_000, |w| {
+            desire(w, &appspec("3", None, &[]))
+        });
+        w.then("the freeze ends", all_ended(1), 40_000, |w| w.creations_refused = None);
+        w
+    }),
+    ("desired_name_is_taken", || {
+        let mut w = plain(json!({}));
+        // The name that the group's uid and the AppSpec of version 3 make.
+        const NAME: &str = "hello-prod-4baffe22";
+        w.then(format!("creates Deployment {NAME} of another group"), at_once, 1_000, |w| {
+            deploy(w, NAME, &appspec("2", None, &[]), json!({"deploymentGroupRef": {"name": "elsewhere"}}));
+        });
+        w.then("sets spec.revision to version 3", at_once, 1_000, |w| desire(w, &appspec("3", None, &[])));
+        w.then(format!("deletes {NAME}"), at_once, 90_000, |w| delete(w, NAME));
+        w
+    }),
+    ("desired_name_is_taken_in_the_group", || {
+        let mut w = plain(json!({}));
+        const NAME: &str = "hello-prod-4baffe22";
+        deploys(&mut w, NAME, "2");
+        w.then("sets spec.revision to version 3", all_ended(1), 1_000, |w| {
+            desire(w, &appspec("3", None, &[]))
+        });
+        w.then(format!("deletes {NAME}"), at_once, 90_000, |w| delete(w, NAME));
+        w
+    }),
     ("redeploy_of_the_served_version", || {
         let mut w = plain(linear());
         deploys(&mut w, "d1", "1");

@@ -63,6 +63,8 @@ pub struct World {
     pub crash_at: Option<usize>,
     pub gateway_is_silent: bool,
     pub gateway_refuses: Option<String>,
+    /// What the API server says to the creation of a desired revision's Deployment while it refuses it.
+    pub creations_refused: Option<String>,
     /// Execution ids whose later answer is under way.
     pub later: BTreeSet<String>,
     pub start: Timestamp,
@@ -102,6 +104,7 @@ impl World {
             crash_at: None,
             gateway_is_silent: false,
             gateway_refuses: None,
+            creations_refused: None,
             later: BTreeSet::new(),
             start,
             absorbed: 0,

@@ -16,8 +16,9 @@ use crate::cluster::{Error, events, write};
 use crate::controller::context::Context;
 use crate::controller::{calls, clock};
 use crate::engine::facts::JobState;
-use crate::engine::plan::{ACT_EXPIRY, NewDeployment, Note, SetWeights, StartJob};
+use crate::engine::plan::{ACT_EXPIRY, CreateTaskSet, NewDeployment, Note, SetWeights, StartJob};
 use crate::engine::{Act, Facts, Plan};
+use crate::platform::{target_group, task_set};
 use crate::{hook, traffic};
 
 /// Carries out a recorded plan, in its order, then tells of it.
@@ -88,6 +89,17 @@ impl Hand<'_> {
             Act::Hold => self.hold(true).await,
             Act::Release => self.hold(false).await,
             Act::SetWeights(change) => self.set_weights(change).await,
+            Act::CreateTaskSet(create) => self.create_task_set(create).await,
+            Act::ScaleTaskSet(change) => {
+                let version = task_set::scale(&self.context.client, &self.key.namespace, change).await?;
+                self.written("replicasets", "ReplicaSet", &change.name, version);
+                Ok(())
+            }
+            Act::PointService(change) => {
+                let version = target_group::point(&self.context.client, &self.key.namespace, change).await?;
+                self.written("services", "Service", &change.service, version);
+                Ok(())
+            }
             Act::StartJob(start) => self.start_job(start).await,
             Act::EndJob { name, delete } => self.end_job(name, *delete).await,
             Act::CallHook(call) => {
@@ -142,6 +154,30 @@ impl Hand<'_> {
             return Ok(());
         }
         write::confirm(&self.context.client, self.facts.deployment.as_ref()).await
+    }
+
+    fn written(&self, resource: &'static str, kind: &'static str, name: &str, version: Option<String>) {
+        self.context.metrics.count_write(resource);
+        self.await_version(kind, name, version);
+    }
+
+    async fn create_task_set(&self, create: &CreateTaskSet) -> Result<(), Error> {
+        self.confirm().await?;
+        let words = match task_set::create(&self.context.client, &self.key.namespace, create).await {
+            Ok(version) => {
+                self.written("replicasets", "ReplicaSet", &create.name, version);
+                return Ok(());
+            }
+            // Not an error of ours: Install fails with the API server's words at the next look.
+            Err(Error::Refused { message, .. }) => message,
+            Err(Error::NameTaken { what }) => format!("{what} exists and is not this Deployment's; delete it"),
+            Err(error) => return Err(error),
+        };
+        let mut refused = self.context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(create.deployment_uid.clone(), words);
+        drop(refused);
+        self.context.kinds.wake(self.key);
+        Ok(())
     }
 
     async fn start_job(&self, start: &StartJob) -> Result<(), Error> {

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Resource, ResourceExt};
 
-use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION};
+use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION, TASK_SET_LABEL};
 use crate::cluster::Error;
 use crate::cluster::expectations::ObjectKey;
 use crate::controller::context::Context;
-use crate::controller::endpoints;
+use crate::controller::{services, watches};
 use crate::controller::kinds::Kind;
 use crate::engine::Facts;
-use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact};
+use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact, TaskSetFact};
 use crate::engine::needs::{self, Needs};
 use crate::source;
 
@@ -93,10 +93,20 @@ impl Look<'_> {
             }
         }
         let route = needs.route.as_ref().and_then(|name| self.route(name));
-        let services = needs.services.iter().map(|name| (name.clone(), self.service(name))).collect();
+        let test_route = needs.test_route.as_ref().and_then(|name| self.route(name));
+        let services: BTreeMap<_, _> =
+            needs.services.iter().map(|name| (name.clone(), self.service(name))).collect();
+        let named = needs.pod_template.as_ref();
+        let pod_template = named.and_then(|name| self.get(&kinds.pod_templates, name));
+        let mut needs = needs;
         let (rival, triggering) =
             if is_starting { (self.rival(group.as_deref()), self.triggering()) } else { (None, None) };
+        needs.task_sets.extend(triggering.as_deref().map(needs::task_sets_of).unwrap_or_default());
         Ok(Facts {
+            pod_template: pod_template.map(|t| Arc::new(t.fact())),
+            task_sets: self.task_sets(&needs, &services),
+            task_set_refused: self.task_set_refused(),
+            test_route,
             rollback: self.rollback(),
             jobs: self.jobs().await?,
             calls: self.context.calls.of(self.key),
@@ -147,17 +157,33 @@ impl Look<'_> {
     }
 
     fn service(&mut self, name: &str) -> ServiceFact {
-        let found = self.get(&self.context.kinds.services, name);
-        let (context, namespace) = (self.context, &self.key.namespace);
-        self.looked.insert(ObjectKey::new(endpoints::KIND, namespace, name));
-        endpoints::watch(context, namespace);
-        let ready = context.endpoints.ready(namespace, name);
-        ServiceFact {
-            exists: found.is_some(),
-            ports: found.iter().flat_map(|s| &s.spec.ports).map(|p| p.port).collect(),
-            ready: ready.map(|r| r.count),
-            ready_since: ready.and_then(|r| r.since),
+        // Noted as a look, and refused while the cache lacks our own write.
+        let _ = self.get(&self.context.kinds.services, name);
+        services::look_at(self.context, &self.key.namespace, name, &mut self.looked)
+    }
+
+    /// The task sets of the snapshot, and those that a Service's selector names.
+    fn task_sets(
+        &mut self,
+        needs: &Needs,
+        services: &BTreeMap<String, ServiceFact>,
+    ) -> BTreeMap<String, TaskSetFact> {
+        let selected = services.values().filter_map(|s| s.selector.get(TASK_SET_LABEL));
+        let names: BTreeSet<String> = needs.task_sets.iter().chain(selected).cloned().collect();
+        let mut found = BTreeMap::new();
+        for name in names {
+            self.looked.insert(ObjectKey::new(watches::PODS, &self.key.namespace, &name));
+            if let Some(task_set) = self.get(&self.context.kinds.task_sets, &name) {
+                let fact = services::fact_of(self.context, &self.key.namespace, &task_set);
+                found.insert(name, fact);
+            }
         }
+        found
+    }
+
+    fn task_set_refused(&self) -> Option<String> {
+        let refused = self.context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(self.deployment.uid()).cloned()
     }
 
     fn rival(&mut self, group: Option<&DeploymentGroup>) -> Option<Arc<Deployment>> {

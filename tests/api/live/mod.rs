@@ -13,6 +13,7 @@ mod events;
 mod hooks;
 mod leadership;
 mod references;
+mod refusals;
 mod rights;
 mod stages;
 mod turns;

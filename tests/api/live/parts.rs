@@ -16,6 +16,9 @@ pub fn resource(kind: &str) -> ApiResource {
         "EndpointSlice" => ("discovery.k8s.io", "v1", "endpointslices"),
         "Event" => ("events.k8s.io", "v1", "events"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1", "httproutes"),
+        "ValidatingAdmissionPolicyBinding" => {
+            ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings")
+        }
         "Application" => ("sluice.dev", "v1alpha1", "applications"),
         "Deployment" => ("sluice.dev", "v1alpha1", "deployments"),
         "DeploymentConfig" => ("sluice.dev", "v1alpha1", "deploymentconfigs"),

@@ -132,7 +132,7 @@ impl World {
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         let resource = resource(kind);
         match kind {
-            "Namespace" => Api::all_with(self.client.clone(), &resource),
+            "Namespace" | "ValidatingAdmissionPolicyBinding" => Api::all_with(self.client.clone(), &resource),
             _ => Api::namespaced_with(self.client.clone(), &self.namespace, &resource),
         }
     }

@@ -112,7 +112,8 @@ impl Ledger {
     fn take_down(&mut self, commit: &Commit) {
         match &commit.after {
             Some(Object::Deployment(d)) => {
-                *self.made.entry(commit.key.1.clone()).or_default() += usize::from(commit.before.is_none());
+                let is_made = commit.before.is_none() && matches!(commit.by, Actor::Controller(..));
+                *self.made.entry(commit.key.1.clone()).or_default() += usize::from(is_made);
                 self.deployments.insert(commit.key.1.clone(), d.clone());
             }
             Some(Object::Group(g)) => {

@@ -1,0 +1,131 @@
+//! What a Service group looks at beyond a Function's, and what it does: its target groups, its task sets, its finalizer.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::{Resource, ResourceExt};
+
+use super::context::Context;
+use super::{clock, services};
+use crate::api::service_target::ServiceTarget;
+use crate::api::{DeploymentGroup, TASK_SET_FINALIZER};
+use crate::cluster::expectations::ObjectKey;
+use crate::cluster::{Error, write};
+use crate::engine::facts::RouteFact;
+use crate::engine::group::{GroupAct, GroupFacts};
+use crate::engine::group_service::Made;
+use crate::platform::{target_group, task_set};
+
+/// One look under way.
+struct Look<'a> {
+    context: &'a Arc<Context>,
+    namespace: &'a str,
+    looked: &'a mut BTreeSet<ObjectKey>,
+    now: Timestamp,
+    is_fresh: bool,
+}
+
+/// Adds listeners, target groups, task sets and rivals to the facts. False if a cache has not seen yet what we wrote.
+pub fn look(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    target: &ServiceTarget,
+    facts: &mut GroupFacts,
+    looked: &mut BTreeSet<ObjectKey>,
+    now: Timestamp,
+) -> bool {
+    let mut look = Look { context, namespace: &key.namespace, looked, now, is_fresh: true };
+    let production = &target.production_listener;
+    facts.route = production.http_route.as_ref().and_then(|r| look.route(&r.name));
+    facts.test_route = target.test_listener.as_ref().and_then(|t| look.route(&t.http_route.name));
+    let front = production.service.iter().map(|s| &s.name);
+    for name in target.target_groups.iter().chain(front) {
+        let found = context.kinds.services.get(look.namespace, name);
+        look.check("Service", name, found.as_deref());
+        let fact = services::look_at(context, look.namespace, name, look.looked);
+        facts.services.insert(name.clone(), fact);
+    }
+    let is_mine = |t: &task_set::TaskSet| t.group() == Some(key.name.as_str());
+    for found in context.kinds.task_sets.cache.filter(look.namespace, is_mine) {
+        look.check("ReplicaSet", &found.name_any(), Some(found.as_ref()));
+        facts.task_sets.insert(found.name_any(), services::fact_of(context, look.namespace, &found));
+    }
+    let is_rival = |g: &DeploymentGroup| g.spec.service.is_some() && g.name_any() != key.name;
+    facts.rivals = context.kinds.groups.cache.filter(look.namespace, is_rival);
+    look.looked.extend(facts.rivals.iter().map(|r| ObjectKey::of("DeploymentGroup", r.as_ref())));
+    look.is_fresh
+}
+
+impl Look<'_> {
+    fn check<K: Resource>(&mut self, kind: &'static str, name: &str, found: Option<&K>) {
+        let key = ObjectKey::new(kind, self.namespace, name);
+        let version = found.and_then(|f| f.meta().resource_version.as_deref());
+        self.is_fresh &= self.context.expectations.is_met(&key, version, self.now);
+        self.looked.insert(key);
+    }
+
+    fn route(&mut self, name: &str) -> Option<Arc<RouteFact>> {
+        let found = self.context.kinds.routes.get(self.namespace, name);
+        self.check("HTTPRoute", name, found.as_deref());
+        found.map(|r| Arc::new(r.fact(vec![])))
+    }
+}
+
+/// Does what a Service group has on record, or what needs none: each act tests what it was decided on.
+pub async fn carry_out(
+    context: &Arc<Context>,
+    key: &ObjectKey,
+    group: &DeploymentGroup,
+    act: &GroupAct,
+) -> Result<(), Error> {
+    let (client, namespace) = (&context.client, key.namespace.as_str());
+    let note = |resource, kind, name: &str, version: Option<String>| {
+        context.metrics.count_write(resource);
+        let written = ObjectKey::new(kind, namespace, name);
+        context.expectations.note(written, version.as_deref(), clock::now());
+    };
+    match act {
+        GroupAct::Hold => {
+            let seen = write::Seen::new(group, None);
+            let version = write::add_finalizer::<DeploymentGroup>(client, &seen, TASK_SET_FINALIZER).await?;
+            note("deploymentgroups", "DeploymentGroup", &key.name, version);
+        }
+        GroupAct::Release => {
+            let seen = write::Seen::new(group, None);
+            write::remove_finalizer::<DeploymentGroup>(client, &seen, TASK_SET_FINALIZER).await?;
+            context.metrics.count_write("deploymentgroups");
+        }
+        GroupAct::CreateTargetGroup(new) => {
+            let version = target_group::create(client, namespace, new).await?;
+            note("services", "Service", &new.name, version);
+        }
+        GroupAct::Adopt { name, uid } => {
+            let group_uid = group.uid().unwrap_or_default();
+            let version = task_set::adopt(client, namespace, name, uid, &group_uid).await?;
+            note("replicasets", "ReplicaSet", name, version);
+        }
+        GroupAct::ScaleTaskSet(change) => {
+            let version = task_set::scale(client, namespace, change).await?;
+            note("replicasets", "ReplicaSet", &change.name, version);
+        }
+        GroupAct::Delete(Made::TaskSet, name, uid) => {
+            task_set::delete::<ReplicaSet>(client, namespace, name, uid).await?;
+        }
+        GroupAct::Delete(Made::TargetGroup, name, uid) => {
+            task_set::delete::<Service>(client, namespace, name, uid).await?;
+        }
+        GroupAct::Orphan(Made::TaskSet, name, uid) => {
+            let version = task_set::orphan::<ReplicaSet>(client, namespace, name, uid).await?;
+            note("replicasets", "ReplicaSet", name, version);
+        }
+        GroupAct::Orphan(Made::TargetGroup, name, uid) => {
+            let version = task_set::orphan::<Service>(client, namespace, name, uid).await?;
+            note("services", "Service", name, version);
+        }
+        GroupAct::Create(_) | GroupAct::Prune { .. } | GroupAct::Restore(_) => {}
+    }
+    Ok(())
+}
