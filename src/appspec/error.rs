@@ -24,7 +24,7 @@ impl fmt::Display for Position {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// More bytes than [`Limits::max_bytes`].
-    #[error("the AppSpec has {bytes} bytes, at most {limit} are read: it names one function, not its code")]
+    #[error("the AppSpec has {bytes} bytes, at most {limit} are read: it names what to deploy, no more")]
     TooLarge {
         /// Size of the text.
         bytes: usize,

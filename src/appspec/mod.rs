@@ -2,22 +2,28 @@
 //! field and the cure. Pure: no file system, no Kubernetes, no clock.
 //!
 //! One reader per compute platform stands on the same tree ([`tree`]) and the same look at fields
-//! ([`section`]); [`platform_of`] tells the platforms apart. What every reader accepts and refuses is
+//! ([`section`]); those of Function and Service share [`resource`] and [`hooks`] too. [`platform_of`] tells the
+//! platforms apart. What every reader accepts and refuses is
 //! collected in the file format notes of CodeDeploy's user guide and in what real files look like.
 //!
 //! A key that stands twice in one map counts once, the last one, with a warning.
 
 mod error;
 mod function;
+mod hooks;
 mod names;
 mod platform;
+mod resource;
 mod section;
+mod service;
 mod spelling;
 mod tree;
 mod write;
 
 pub use error::{Error, Position};
-pub use function::{FunctionEvent, FunctionSpec, HookRef, read_function, read_function_within};
+pub use function::{FunctionEvent, FunctionSpec, read_function, read_function_within};
+pub use hooks::HookRef;
 pub use platform::{Platform, platform_of};
+pub use service::{ServiceEvent, ServiceSpec, read_service, read_service_within};
 pub use tree::Limits;
-pub use write::write_function;
+pub use write::{write_function, write_service};

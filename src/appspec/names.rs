@@ -4,7 +4,8 @@
 use super::spelling::shown;
 
 /// Longest name of a core Service, which `{name}-{version}` becomes by default.
-pub(super) const SERVICE_NAME: usize = 63;
+pub(super) const SERVICE_NAME: usize = LABEL;
+const LABEL: usize = 63;
 const OBJECT_NAME: usize = 253;
 const ALIAS: usize = 128;
 const LOGICAL_NAME: usize = 255;
@@ -12,17 +13,17 @@ const LOGICAL_NAME: usize = 255;
 /// A function's name: the front of a Service name.
 pub(super) fn check_function(name: &str) -> Result<(), String> {
     if let Some(resource) = arn_resource(name) {
-        return Err(format!("is an ARN: write the function's name alone{}", example(resource)));
+        let like = example(last_name(resource), SERVICE_NAME);
+        return Err(format!("is an ARN: write the function's name alone{like}"));
     }
-    check_rendered(name)?;
-    let good =
-        name.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(name) && name.len() <= SERVICE_NAME;
+    check_rendered(name, "write the function's name")?;
+    let good = name.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(name);
     good.then_some(()).ok_or_else(|| {
         format!(
             "{} cannot begin the name of a Service: use at most {SERVICE_NAME} of a-z, 0-9 and '-', with a letter \
              first and no '-' last{}",
             shown(name),
-            example(name)
+            example(name, SERVICE_NAME)
         )
     })
 }
@@ -35,9 +36,8 @@ pub(super) fn check_version(version: &str) -> Result<(), String> {
     if arn_resource(version).is_some() {
         return Err("is an ARN: write the version alone, like `7`".into());
     }
-    check_rendered(version)?;
-    let good = is_label(version) && version.len() <= SERVICE_NAME;
-    good.then_some(()).ok_or_else(|| {
+    check_rendered(version, "write the version")?;
+    is_label(version).then_some(()).ok_or_else(|| {
         format!(
             "{} cannot end the name of a Service: use a-z, 0-9 and '-', with no '-' first or last, like `7` or `v1-2`",
             shown(version)
@@ -50,7 +50,7 @@ pub(super) fn check_alias(alias: &str) -> Result<(), String> {
     if arn_resource(alias).is_some() {
         return Err("is an ARN: write the alias's name alone, like `live`".into());
     }
-    check_rendered(alias)?;
+    check_rendered(alias, "write the alias's name")?;
     let good = alias.len() <= ALIAS && alias.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
     good.then_some(()).ok_or_else(|| {
         format!(
@@ -62,55 +62,111 @@ pub(super) fn check_alias(alias: &str) -> Result<(), String> {
 
 /// A hook: the name of a `LifecycleHook` object in the deployment's namespace.
 pub(super) fn check_hook(hook: &str) -> Result<(), String> {
-    if let Some(resource) = arn_resource(hook) {
+    check_object(hook, "LifecycleHook")
+}
+
+/// A task definition: the name of a core/v1 `PodTemplate` in the deployment's namespace.
+pub(super) fn check_pod_template(name: &str) -> Result<(), String> {
+    let is_family_and_revision = name.contains(':') && is_rendered(name) && arn_resource(name).is_none();
+    if is_family_and_revision {
         return Err(format!(
-            "is an ARN: write the name of a LifecycleHook in the deployment's namespace{}",
-            example(resource)
+            "is {}, a family and revision of ECS: write the name of a PodTemplate in the deployment's namespace{}",
+            shown(name),
+            example(name, OBJECT_NAME)
         ));
     }
-    check_rendered(hook)?;
-    let good = hook.len() <= OBJECT_NAME && hook.split('.').all(is_label);
-    good.then_some(()).ok_or_else(|| {
+    check_object(name, "PodTemplate")
+}
+
+/// A container of a pod.
+pub(super) fn check_container(name: &str) -> Result<(), String> {
+    check_rendered(name, "write the container's name")?;
+    is_label(name).then_some(()).ok_or_else(|| {
         format!(
-            "{} is not the name of a LifecycleHook: use at most {OBJECT_NAME} of a-z, 0-9, '-' and '.', with a \
-             letter or digit at each end{}",
-            shown(hook),
-            example(hook)
+            "{} is not the name of a container: use at most {LABEL} of a-z, 0-9 and '-', with a letter or digit at \
+             each end{}",
+            shown(name),
+            example(name, LABEL)
         )
     })
 }
 
 /// The free name of an entry of `Resources`.
 pub(super) fn check_logical(name: &str) -> Result<(), String> {
-    check_rendered(name)?;
+    check_rendered(name, "write any name")?;
     let good = !name.trim().is_empty() && name.len() <= LOGICAL_NAME && !name.contains(char::is_control);
     good.then_some(())
         .ok_or_else(|| format!("has the name {}: use 1 to {LOGICAL_NAME} printable bytes", shown(name)))
 }
 
-fn check_rendered(text: &str) -> Result<(), String> {
-    let marks = ["{{", "${", "%{", "{%", "<%", "$("];
-    let angled = text.len() > 2 && text.starts_with('<') && text.ends_with('>');
-    if angled || marks.iter().any(|mark| text.contains(mark)) {
-        return Err(format!("is {}, a template that was not rendered", shown(text)));
+/// A value that is no template; `cure` says what to write if it is one.
+pub(super) fn check_rendered(text: &str, cure: &str) -> Result<(), String> {
+    if is_rendered(text) {
+        return Ok(());
     }
-    Ok(())
+    // The one placeholder of an AppSpec that CodePipeline's ECS action replaces.
+    let whose =
+        if text.eq_ignore_ascii_case("<TASK_DEFINITION>") { " (CodePipeline does it on AWS)" } else { "" };
+    Err(format!("is {}, a template that was not rendered{whose}: {cure}", shown(text)))
 }
 
-/// Letters, digits and inner hyphens: one label of a DNS name, its length aside.
+fn is_rendered(text: &str) -> bool {
+    let marks = ["{{", "${", "%{", "{%", "<%", "$("];
+    let angled = text.len() > 2 && text.starts_with('<') && text.ends_with('>');
+    !angled && !marks.iter().any(|mark| text.contains(mark))
+}
+
+/// The name of an object in the deployment's namespace: a DNS subdomain.
+fn check_object(name: &str, kind: &str) -> Result<(), String> {
+    let cure = format!("write the name of a {kind} in the deployment's namespace");
+    if let Some(resource) = arn_resource(name) {
+        return Err(format!("is an ARN: {cure}{}", example(last_name(resource), OBJECT_NAME)));
+    }
+    check_rendered(name, &cure)?;
+    let good = name.len() <= OBJECT_NAME && name.split('.').all(is_dns_word);
+    good.then_some(()).ok_or_else(|| {
+        format!(
+            "{} is not the name of a {kind}: use at most {OBJECT_NAME} of a-z, 0-9, '-' and '.', with a letter or \
+             digit at each end{}",
+            shown(name),
+            example(name, OBJECT_NAME)
+        )
+    })
+}
+
+/// One label of a DNS name: at most 63 letters, digits and inner hyphens.
 fn is_label(text: &str) -> bool {
+    is_dns_word(text) && text.len() <= LABEL
+}
+
+/// Letters, digits and inner hyphens of any length: in an object's name only the whole is limited.
+fn is_dns_word(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !text.is_empty() && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
-/// The name inside an ARN (`arn:aws:lambda:region:account:function:name:qualifier`), empty if it has none.
+/// The resource of an ARN, the last of its six parts (`arn:partition:service:region:account:resource`); empty
+/// if it has none.
 fn arn_resource(text: &str) -> Option<&str> {
     let is_arn = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("arn:"));
-    is_arn.then(|| text.split(':').nth(6).unwrap_or_default())
+    is_arn.then(|| text.splitn(6, ':').nth(5).unwrap_or_default())
 }
 
-/// `SendMail` and `send_mail` as an object could be called: `, like send-mail`; nothing if no name comes out.
-fn example(text: &str) -> String {
+/// What an object could be called after: the function of `function:name:qualifier`, the `family:revision` of
+/// `task-definition/family:revision`, whose revision is part of what is deployed.
+fn last_name(resource: &str) -> &str {
+    match resource.split_once('/') {
+        Some((_, name)) => name,
+        None => resource.split(':').nth(1).unwrap_or_default(),
+    }
+}
+
+/// `SendMail`, `send_mail` and `send:mail` as an object could be called: `, like send-mail`; nothing if no name
+/// comes out.
+fn example(text: &str, limit: usize) -> String {
+    if text.contains(['$', '{', '%', '<']) {
+        return String::new();
+    }
     let mut name = String::new();
     let mut after_small = false;
     for letter in text.chars().take(OBJECT_NAME) {
@@ -126,7 +182,7 @@ fn example(text: &str) -> String {
         }
     }
     let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    let name = name.get(..name.len().min(SERVICE_NAME)).unwrap_or_default().trim_end_matches('-');
+    let name = name.get(..name.len().min(limit)).unwrap_or_default().trim_end_matches('-');
     if name.is_empty() { String::new() } else { format!(", like `{name}`") }
 }
 
@@ -151,6 +207,34 @@ mod tests {
         assert!(check_hook("arn:aws").unwrap_err().ends_with("namespace"));
         assert!(check_version(arn).unwrap_err().contains("version alone"));
         assert!(check_alias(arn).unwrap_err().contains("alias's name alone"));
+    }
+
+    #[test]
+    fn a_family_and_revision_become_one_name() {
+        let arn = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:42";
+        assert!(check_pod_template(arn).unwrap_err().ends_with(
+            "is an ARN: write the name of a PodTemplate in the deployment's namespace, like `web-42`"
+        ));
+        assert!(check_pod_template("checkoutWeb:7").unwrap_err().ends_with(", like `checkout-web-7`"));
+        assert!(check_pod_template(":").unwrap_err().ends_with("namespace"));
+        let long = format!("{}:42", "a".repeat(100));
+        assert!(check_pod_template(&long).unwrap_err().ends_with("a-42`"));
+        assert_eq!(check_pod_template("web-42"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_left_of_a_template_is_no_example() {
+        assert!(check_hook("arn:aws:lambda:x:1:function:${F}").unwrap_err().ends_with("namespace"));
+        assert!(check_pod_template("web:${V}").unwrap_err().contains("not rendered"));
+    }
+
+    #[test]
+    fn a_container_s_name_is_one_label() {
+        assert_eq!(check_container("0web-1"), Ok(()));
+        for bad in ["web.1", "-web", "Web", "web_1"] {
+            assert!(check_container(bad).unwrap_err().contains("name of a container"), "{bad}");
+        }
+        assert!(check_container(&"a".repeat(64)).is_err());
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl fmt::Display for Platform {
 /// The accepted values of `Type` for a function: CodeDeploy's and ours.
 pub(super) const FUNCTION_TYPES: [&str; 2] = ["AWS::Lambda::Function", "Sluice::Function"];
 /// The accepted values of `Type` for a service: CodeDeploy's and ours.
-const SERVICE_TYPES: [&str; 2] = ["AWS::ECS::Service", "Sluice::Service"];
+pub(super) const SERVICE_TYPES: [&str; 2] = ["AWS::ECS::Service", "Sluice::Service"];
 
 /// Tells the platform of an AppSpec, `None` if nothing in it does.
 ///
@@ -52,7 +52,7 @@ fn of_resources(resources: &Node) -> Option<(Platform, Position)> {
     match &resources.value {
         Value::List(items) => items.iter().find_map(of_resources),
         Value::Map(entries) => entries.iter().find_map(|entry| of_resource(&entry.value)),
-        Value::Null | Value::Scalar { .. } => None,
+        Value::Null | Value::Scalar { .. } | Value::Intrinsic(_) => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::error::{Error, Position};
 use super::spelling::{nearest, shown};
-use super::tree::{Node, Value};
+use super::tree::{Entry, Node, Value};
 
 /// What was ignored, as sentences; a bounded list.
 #[derive(Debug, Default)]
@@ -33,6 +33,17 @@ pub(super) struct Keys {
     pub(super) known: &'static [&'static str],
     /// Keys that mean something elsewhere, with that place.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
+    /// Keys that only mean something on AWS.
+    pub(super) only_on_aws: &'static [AwsKey],
+}
+
+/// A key that only means something on AWS. It may be there as long as it asks for nothing.
+pub(super) struct AwsKey {
+    pub(super) name: &'static str,
+    /// The value that asks for nothing, in any case.
+    pub(super) harmless: Option<&'static str>,
+    /// What to do and what to use instead.
+    pub(super) instead: &'static str,
 }
 
 /// A map with its meaningful keys picked out.
@@ -47,7 +58,7 @@ impl<'n> Section<'n> {
     /// `path` is empty for the top level; it stands before the field's name in every message.
     ///
     /// # Errors
-    /// If the node is no map.
+    /// If the node is no map, or asks for what only AWS has.
     pub(super) fn open(
         node: &'n Node,
         path: &str,
@@ -62,21 +73,38 @@ impl<'n> Section<'n> {
         let mut section =
             Self { at: node.at, path: path.into(), fields: BTreeMap::new(), slips: BTreeMap::new() };
         for entry in entries {
-            match keys.known.iter().find(|known| known.eq_ignore_ascii_case(&entry.key)) {
-                Some(known) => {
-                    if let Some(earlier) = section.fields.insert(known, &entry.value) {
-                        let said = format!(
-                            "{} stands here and in line {}; this one counts",
-                            section.named(known),
-                            earlier.at.line
-                        );
-                        warnings.add(entry.at, said);
-                    }
-                }
-                None => section.ignore(&entry.key, entry.at, keys, warnings),
+            let is_this = |key: &str| key.eq_ignore_ascii_case(&entry.key);
+            if let Some(known) = keys.known.iter().find(|known| is_this(known)) {
+                section.keep(known, entry, warnings);
+            } else if let Some(aws) = keys.only_on_aws.iter().find(|aws| is_this(aws.name)) {
+                section.refuse(aws, entry)?;
+            } else {
+                section.ignore(&entry.key, entry.at, keys, warnings);
             }
         }
         Ok(section)
+    }
+
+    fn keep(&mut self, known: &'static str, entry: &'n Entry, warnings: &mut Warnings) {
+        if let Some(earlier) = self.fields.insert(known, &entry.value) {
+            let said =
+                format!("{} stands here and in line {}; this one counts", self.named(known), earlier.at.line);
+            warnings.add(entry.at, said);
+        }
+    }
+
+    fn refuse(&self, aws: &AwsKey, entry: &Entry) -> Result<(), Error> {
+        let is_harmless = match &entry.value.value {
+            Value::Scalar { text, .. } => {
+                aws.harmless.is_some_and(|word| word.eq_ignore_ascii_case(text.trim()))
+            }
+            _ => false,
+        };
+        if is_harmless || entry.value.says_nothing() {
+            return Ok(());
+        }
+        let problem = format!("only means something on AWS: {}", aws.instead);
+        Err(Error::field(entry.at, self.named(aws.name), problem))
     }
 
     fn ignore(&mut self, key: &str, at: Position, keys: &Keys, warnings: &mut Warnings) {
@@ -117,22 +145,33 @@ impl<'n> Section<'n> {
         Error::field(at, self.named(key), problem)
     }
 
-    /// A text that may be left out (absent, null or empty).
+    /// What a rule makes of a text that may be left out (absent, null or empty).
     ///
     /// # Errors
     /// If the value is a list or a map, or breaks the rule.
-    pub(super) fn text(
+    pub(super) fn read<T>(
         &self,
         key: &str,
-        rule: impl Fn(&str) -> Result<(), String>,
-    ) -> Result<Option<&'n str>, Error> {
+        rule: impl Fn(&'n str) -> Result<T, String>,
+    ) -> Result<Option<T>, Error> {
         let Some(node) = self.get(key) else { return Ok(None) };
         let text = scalar(node, &self.named(key))?;
         if text.is_empty() {
             return Ok(None);
         }
-        rule(text).map_err(|problem| Error::field(node.at, self.named(key), problem))?;
-        Ok(Some(text))
+        rule(text).map(Some).map_err(|problem| Error::field(node.at, self.named(key), problem))
+    }
+
+    /// A text that may be left out (absent, null or empty).
+    ///
+    /// # Errors
+    /// Those of [`Section::read`].
+    pub(super) fn text(
+        &self,
+        key: &str,
+        rule: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Option<&'n str>, Error> {
+        self.read(key, |text| rule(text).map(|()| text))
     }
 
     /// A text that has to be there; `cure` says what to write when it is not.
@@ -153,7 +192,7 @@ impl<'n> Section<'n> {
 pub(super) fn scalar<'n>(node: &'n Node, field: &str) -> Result<&'n str, Error> {
     match &node.value {
         Value::Scalar { text, .. } => Ok(text.trim()),
-        Value::Null | Value::List(_) | Value::Map(_) => {
+        Value::Null | Value::List(_) | Value::Map(_) | Value::Intrinsic(_) => {
             let problem = format!("must be one text; this is {}", node.shape());
             Err(Error::field(node.at, field, problem))
         }

@@ -32,6 +32,14 @@ fn escaped(text: &str, limit: usize) -> String {
     out
 }
 
+/// Words as a sentence lists them: `a, b and c`.
+pub(super) fn listed(words: &[&str]) -> String {
+    match words {
+        [front @ .., last] if !front.is_empty() => format!("{} and {last}", front.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 /// The known word that was most likely meant, if one is near enough to be believed.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = folded(word);
@@ -90,6 +98,14 @@ mod tests {
         assert_eq!(nearest("x", &KEYS), None);
         assert_eq!(nearest("", &KEYS), None);
         assert_eq!(nearest(&"Name".repeat(1000), &KEYS), None);
+    }
+
+    #[test]
+    fn a_list_of_words_ends_in_and() {
+        assert_eq!(listed(&KEYS), "Name, Alias, CurrentVersion and TargetVersion");
+        assert_eq!(listed(&KEYS[..2]), "Name and Alias");
+        assert_eq!(listed(&KEYS[..1]), "Name");
+        assert_eq!(listed(&[]), "");
     }
 
     #[test]

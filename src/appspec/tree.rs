@@ -47,6 +47,8 @@ pub(super) enum Value {
     List(Vec<Node>),
     /// Entries in the order of the text, duplicates included.
     Map(Vec<Entry>),
+    /// What a function of CloudFormation would give: the function's name as written (`!Ref`, `Fn::Sub`).
+    Intrinsic(String),
 }
 
 /// One line of a map.
@@ -59,17 +61,31 @@ pub(super) struct Entry {
 
 impl Node {
     /// What the value is called in messages.
-    pub(super) fn shape(&self) -> &'static str {
+    pub(super) fn shape(&self) -> String {
         match &self.value {
-            Value::Null => "empty",
-            Value::Scalar { .. } => "a text",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a map",
+            Value::Null => "empty".into(),
+            Value::Scalar { .. } => "a text".into(),
+            Value::List(_) => "a list".into(),
+            Value::Map(_) => "a map".into(),
+            Value::Intrinsic(name) => {
+                format!("CloudFormation's {}, which nothing evaluates here: write the value out", shown(name))
+            }
         }
     }
 
     pub(super) fn is_null(&self) -> bool {
         self.value == Value::Null
+    }
+
+    /// Whether there is no text in it at all, however deep.
+    pub(super) fn says_nothing(&self) -> bool {
+        match &self.value {
+            Value::Null => true,
+            Value::Scalar { text, .. } => text.trim().is_empty(),
+            Value::List(items) => items.iter().all(Self::says_nothing),
+            Value::Map(entries) => entries.iter().all(|entry| entry.value.says_nothing()),
+            Value::Intrinsic(_) => false,
+        }
     }
 
     /// The value under a key in any case; the last one if it stands twice.
@@ -195,16 +211,19 @@ impl<'t> Builder<'t> {
         let (nodes, bytes) = (self.nodes, self.bytes);
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                refuse_tag(tag.as_deref(), at)?;
-                (self.scalar(text, style, tag.is_some(), at)?, anchor)
+                let intrinsic = intrinsic_tag(tag.as_deref(), at)?;
+                let value = self.scalar(text, style, tag.is_some(), at)?;
+                (intrinsic.unwrap_or(value), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                refuse_tag(tag.as_deref(), at)?;
-                (Value::List(self.list(at, depth)?), anchor)
+                let intrinsic = intrinsic_tag(tag.as_deref(), at)?;
+                let items = self.list(at, depth)?;
+                (intrinsic.unwrap_or(Value::List(items)), anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                refuse_tag(tag.as_deref(), at)?;
-                (Value::Map(self.map(at, depth)?), anchor)
+                let intrinsic = intrinsic_tag(tag.as_deref(), at)?;
+                let entries = self.map(at, depth)?;
+                (intrinsic.or_else(|| intrinsic_map(&entries)).unwrap_or(Value::Map(entries)), anchor)
             }
             Event::Alias(anchor) => return self.repeat(anchor, at, depth),
             _ => return Err(syntax(at, "the text ends too early")),
@@ -269,7 +288,7 @@ impl<'t> Builder<'t> {
             }
             Value::Scalar { text, .. } => Ok(text),
             Value::Null => Err(syntax(at, "a key is empty here")),
-            Value::List(_) | Value::Map(_) => {
+            Value::List(_) | Value::Map(_) | Value::Intrinsic(_) => {
                 Err(syntax(at, "a key must be a word; is this a template that was not rendered?"))
             }
         }
@@ -305,20 +324,53 @@ impl<'t> Builder<'t> {
 
 fn depth_of(node: &Node) -> usize {
     match &node.value {
-        Value::Null | Value::Scalar { .. } => 0,
+        Value::Null | Value::Scalar { .. } | Value::Intrinsic(_) => 0,
         Value::List(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
         Value::Map(entries) => 1 + entries.iter().map(|entry| depth_of(&entry.value)).max().unwrap_or(0),
     }
 }
 
-fn refuse_tag(tag: Option<&Tag>, at: Position) -> Result<(), Error> {
-    match tag {
-        Some(tag) if !tag.is_yaml_core_schema() && tag.original() != "!" => {
-            let tag = shown(&tag.original());
-            Err(syntax(at, format!("the tag {tag} is not read here: write the value out")))
-        }
-        _ => Ok(()),
+/// CloudFormation's functions in their short form, without the `!`; its user guide lists them.
+const INTRINSICS: [&str; 20] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Condition",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "Ref",
+    "Select",
+    "Split",
+    "Sub",
+    "ToJsonString",
+    "Transform",
+];
+
+/// The value that a tag makes of whatever follows it; none for YAML's own tags.
+fn intrinsic_tag(tag: Option<&Tag>, at: Position) -> Result<Option<Value>, Error> {
+    let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema() && tag.original() != "!") else {
+        return Ok(None);
+    };
+    let written = tag.original();
+    if written.strip_prefix('!').is_some_and(|name| INTRINSICS.contains(&name)) {
+        return Ok(Some(Value::Intrinsic(written.to_string())));
     }
+    Err(syntax(at, format!("the tag {} is not read here: write the value out", shown(&written))))
+}
+
+/// The same in the long form, a map of one key: `{"Fn::Sub": …}`, `{Ref: Name}`.
+fn intrinsic_map(entries: &[Entry]) -> Option<Value> {
+    let [Entry { key, value, .. }] = entries else { return None };
+    let is_ref = key == "Ref" && matches!(value.value, Value::Scalar { .. });
+    (is_ref || key.starts_with("Fn::")).then(|| Value::Intrinsic(key.clone()))
 }
 
 fn too_deep(at: Position, limits: &Limits) -> Error {

@@ -44,7 +44,7 @@ fn says(said: &str, parts: &[&str]) {
     }
 }
 
-fn hook(event: FunctionEvent, hook: &str) -> HookRef {
+fn hook(event: FunctionEvent, hook: &str) -> HookRef<FunctionEvent> {
     HookRef { event, hook: hook.into() }
 }
 
@@ -403,7 +403,14 @@ fn bytes_that_are_no_text_are_refused_with_their_place() {
 fn templates_that_were_not_rendered_are_told() {
     says(&refusal(&with("\"2\"", "${VERSION}")), &["line 9", "template that was not rendered"]);
     says(&refusal(&with("\"2\"", "{{ version }}")), &["line 9", "template that was not rendered"]);
-    says(&refusal(&with("\"2\"", "!Ref Version")), &["line 9", "`!Ref` is not read here"]);
+    says(
+        &refusal(&with("\"2\"", "!Ref Version")),
+        &[
+            "line 9",
+            "Properties.TargetVersion must be one text; this is CloudFormation's `!Ref`, which nothing",
+        ],
+    );
+    says(&refusal(&with("\"2\"", "!secret x")), &["line 9", "the tag `!secret` is not read here"]);
     says(&refusal(&with("\"2\"", "%{ if x }")), &["line 9", "template that was not rendered"]);
 }
 
