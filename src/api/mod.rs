@@ -28,8 +28,8 @@ pub use deployment_config::{
     DeploymentConfig, DeploymentConfigSpec, DeploymentConfigStatus, RoutingType, TrafficRouting,
 };
 pub use deployment_group::{
-    AutoRollback, ConcurrencyPolicy, DeletionPolicy, DeploymentGroup, DeploymentGroupSpec, DeploymentGroupStatus, GroupPhase,
-    RollbackEvent,
+    AutoRollback, ConcurrencyPolicy, DeletionPolicy, DeploymentGroup, DeploymentGroupSpec,
+    DeploymentGroupStatus, GroupPhase, RollbackEvent,
 };
 pub use deployment_status::{Creator, DeploymentStatus, EventName, EventStatus, LifecycleEvent, Phase};
 pub use duration::GoDuration;

@@ -71,7 +71,9 @@ pub fn from_shortcut(function: &str, shortcut: &Shortcut, alias: &str) -> Result
 /// Says which aliases there are to choose from.
 pub fn only_alias<'a>(group: &str, target: Option<&'a FunctionTarget>) -> Result<&'a str, Error> {
     let Some(target) = target else {
-        let message = format!("deployment group \"{group}\" deploys no functions: say --app-spec instead of --function");
+        let message = format!(
+            "deployment group \"{group}\" deploys no functions: say --app-spec instead of --function"
+        );
         return Err(Error::Usage(message));
     };
     match target.aliases.as_slice() {

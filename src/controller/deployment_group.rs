@@ -15,7 +15,7 @@ use super::{clock, named, service_group, services};
 use crate::api::{Deployment, DeploymentGroup, predefined};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, write};
-use crate::engine::facts::{CreationRefused, RevisionFact, ServiceFact};
+use crate::engine::facts::{CreationRefused, RevisionFact};
 use crate::engine::group::{GroupAct, GroupFacts, decide};
 use crate::engine::group_drift;
 use crate::engine::plan::{ACT_EXPIRY, NewDeployment};
@@ -244,7 +244,7 @@ fn refuse(context: &Context, key: &ObjectKey, name: &str, words: Option<String>)
     let mut all = context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner);
     all.insert(key.clone(), refused);
     drop(all);
-    context.queues.wake(key);
+    context.kinds.wake(key);
 }
 
 async fn prune(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<(), Error> {

@@ -48,12 +48,8 @@ pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
     own(|kinds| &kinds.hooks, wake).start(context, namespace);
     own(|kinds| &kinds.groups, group).start(context, namespace);
     own(|kinds| &kinds.deployments, deployment).start(context, namespace);
-    let services = Watch {
-        kind: |kinds| &kinds.services,
-        config: lists(),
-        keep: Service::pruned,
-        meaning: service,
-    };
+    let services =
+        Watch { kind: |kinds| &kinds.services, config: lists(), keep: Service::pruned, meaning: service };
     services.start(context, namespace);
     task_sets(context, namespace);
     let jobs = Watch {

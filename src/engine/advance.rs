@@ -206,11 +206,7 @@ fn may_move_traffic(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
 }
 
 /// Carries an event that is Sluice's own work. True when it has ended well.
-fn pass(
-    draft: &mut Draft<'_>,
-    index: usize,
-    advance: impl FnOnce(&mut Draft<'_>) -> shift::Verdict,
-) -> bool {
+fn pass(draft: &mut Draft<'_>, index: usize, advance: impl FnOnce(&mut Draft<'_>) -> shift::Verdict) -> bool {
     match advance(draft) {
         shift::Verdict::Running => false,
         shift::Verdict::Failed(code, message) => {

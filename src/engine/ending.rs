@@ -14,8 +14,8 @@ use crate::api::deployment_snapshot::{ResolvedFunction, ResolvedService};
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
 use crate::api::duration::Spoken;
 use crate::api::{
-    AppSpecContent, AutoRollback, ComputePlatform, DeploymentSpec, EventName, EventStatus, Phase, Revision, RollbackEvent,
-    TRAFFIC_FINALIZER, predefined,
+    AppSpecContent, AutoRollback, ComputePlatform, DeploymentSpec, EventName, EventStatus, Phase, Revision,
+    RollbackEvent, TRAFFIC_FINALIZER, predefined,
 };
 use crate::appspec::{FunctionSpec, ServiceSpec, write_function, write_service};
 
@@ -157,7 +157,8 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         info.rollback_message = format!("rolling back to {before} by Deployment {name}");
         return format!("Deployment {name} rolls back to {before}.");
     }
-    let stands = service::task_set::has_begun(draft, EventName::Install) && draft.status.termination_time.is_none();
+    let stands =
+        service::task_set::has_begun(draft, EventName::Install) && draft.status.termination_time.is_none();
     let repair = words::repair(&resolved, percent.unwrap_or(0), stands);
     if end.rollback != Rollback::Never {
         let why = match () {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::facts::{BackendFact, Facts, GatewayFact, RouteFact, RuleFact, ServiceFact, Sighting};
 use super::plan::{Act, PointService};
-use crate::api::deployment_status::Resolved;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
+use crate::api::deployment_status::Resolved;
 
 /// The front Service of a snapshot as a route; `None` if it is not there.
 pub fn route(facts: &Facts, service: &ResolvedService) -> Option<Arc<RouteFact>> {

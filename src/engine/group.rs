@@ -14,8 +14,8 @@ use super::plan::{NewDeployment, Note, ScaleTaskSet, SetWeights};
 use super::{group_desired, group_drift, group_queue, group_service, words};
 use crate::api::condition::{self, Condition, Verdict};
 use crate::api::{
-    Application, Deployment, DeploymentConfig, DeploymentGroup, DeploymentGroupStatus,
-    GroupPhase, Phase, predefined,
+    Application, Deployment, DeploymentConfig, DeploymentGroup, DeploymentGroupStatus, GroupPhase, Phase,
+    predefined,
 };
 
 /// Reasons that say the group itself is at fault, so that none of its Deployments can start.

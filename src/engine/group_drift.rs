@@ -26,7 +26,11 @@ pub fn suspects(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Vec<Strin
     let Some(target) = &facts.group.spec.function else {
         let service = facts.group.spec.service.as_ref();
         let other = service.and_then(|t| t.other_than(&serving.service));
-        return other.filter(|o| !scope::rules_with(route, o).is_empty()).map(str::to_owned).into_iter().collect();
+        return other
+            .filter(|o| !scope::rules_with(route, o).is_empty())
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
     };
     resolve::served(route, target, &serving.function, &serving.version)
         .into_iter()

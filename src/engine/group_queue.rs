@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::group::{GroupAct, GroupFacts, GroupPlan, phase_after};
 use super::production::Production;
 use crate::api::deployment_group::{AttemptedDeployment, DeploymentRef, Serving, SuccessfulDeployment};
+use crate::api::deployment_status::Resolved;
 use crate::api::{Deployment, DeploymentGroupStatus, GroupPhase, Phase, TRAFFIC_FINALIZER};
 
 /// The queue's bound.

@@ -10,7 +10,9 @@ use super::service::sides;
 use super::service::snapshot::selector_text;
 use super::service::task_set;
 use crate::api::service_target::ServiceTarget;
-use crate::api::{DeletionPolicy, DeploymentGroup, DeploymentGroupStatus, TASK_SET_FINALIZER, TASK_SET_LABEL};
+use crate::api::{
+    DeletionPolicy, DeploymentGroup, DeploymentGroupStatus, TASK_SET_FINALIZER, TASK_SET_LABEL,
+};
 
 /// A Service to create: a target group without a selector, until the first Install points it at pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,12 +132,17 @@ fn create_target_groups(
 
 fn lacks_ports(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> (&'static str, String, bool) {
     if let Some(front) = &target.production_listener.service {
-        let message = format!("there is no Service {}, the production listener; create it with the port that clients use", front.name);
+        let message = format!(
+            "there is no Service {}, the production listener; create it with the port that clients use",
+            front.name
+        );
         return ("ServiceMissing", message, true);
     }
     let route = target.production_listener.http_route.as_ref().map_or("", |r| r.name.as_str());
     if facts.route.is_none() {
-        let message = format!("there is no HTTPRoute {route}, the production listener; create it with a backendRef to Service {name}");
+        let message = format!(
+            "there is no HTTPRoute {route}, the production listener; create it with a backendRef to Service {name}"
+        );
         return ("HTTPRouteMissing", message, true);
     }
     let message = format!(
@@ -240,7 +247,11 @@ pub fn retire(facts: &GroupFacts) -> GroupPlan {
     } else {
         format!("the group is deleted; {} stay and serve on (deletionPolicy Orphan)", names.join(", "))
     };
-    plan.notes.push(Note { is_warning: false, reason: "Retired", message: super::draft::clip(message, 1_000) });
+    plan.notes.push(Note {
+        is_warning: false,
+        reason: "Retired",
+        message: super::draft::clip(message, 1_000),
+    });
     plan
 }
 

@@ -10,8 +10,8 @@ use super::{shift, weights, words};
 use crate::api::condition::{Condition, Verdict, find};
 use crate::api::deployment_status::RollbackInfo;
 use crate::api::{
-    ComputePlatform, ConcurrencyPolicy, Creator, DeploymentGroup, EventName, EventStatus, LifecycleEvent, Phase,
-    ROLLBACK_OF_ANNOTATION,
+    ComputePlatform, ConcurrencyPolicy, Creator, DeploymentGroup, EventName, EventStatus, LifecycleEvent,
+    Phase, ROLLBACK_OF_ANNOTATION,
 };
 
 /// How long a Deployment that has its turn waits for what it refers to (CodeDeploy: an event must start within 5 minutes).
@@ -159,7 +159,11 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             ..RollbackInfo::default()
         });
     }
-    let found = match resolve::revision(group.spec.platform(), &draft.facts.deployment.spec.revision, &draft.facts.revision) {
+    let found = match resolve::revision(
+        group.spec.platform(),
+        &draft.facts.deployment.spec.revision,
+        &draft.facts.revision,
+    ) {
         Ok(found) => found,
         Err(obstacle) => return hinder(draft, obstacle),
     };

@@ -190,10 +190,13 @@ pub fn edits(route: &RouteFact, pair: Pair<'_>, percent: i32) -> Vec<Edit> {
     edits
 }
 
+/// Where a Service stands in a rule: index and weight.
+type Place = Option<(usize, i32)>;
+
 fn put(
     edits: &mut Vec<Edit>,
     rule: usize,
-    (own, other): (Option<(usize, i32)>, Option<(usize, i32)>),
+    (own, other): (Place, Place),
     service: &str,
     weight: i32,
     keeps: bool,

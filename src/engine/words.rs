@@ -155,7 +155,9 @@ pub fn repair(resolved: &Resolved, percent: i32, stands: bool) -> String {
     };
     let task_set = resolved.service.as_ref().and_then(|s| s.replacement.task_set.as_ref());
     match task_set.filter(|_| stands) {
-        Some(name) => format!("{traffic} Task set {name} is left as it is; the next deployment to its target group scales it down."),
+        Some(name) => format!(
+            "{traffic} Task set {name} is left as it is; the next deployment to its target group scales it down."
+        ),
         None => traffic,
     }
 }

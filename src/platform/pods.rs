@@ -108,10 +108,15 @@ fn held_back(pod: &str, container: &ContainerStatus) -> Option<String> {
             container.image
         )),
         "CrashLoopBackOff" => {
-            let code = container.last_state.terminated.as_ref().map_or_else(String::new, |t| {
-                format!(" ({}, exit code {})", t.reason, t.exit_code)
-            });
-            Some(format!("{who} ends again and again{code}; kubectl logs {pod} -c {} --previous tells why", container.name))
+            let code = container
+                .last_state
+                .terminated
+                .as_ref()
+                .map_or_else(String::new, |t| format!(" ({}, exit code {})", t.reason, t.exit_code));
+            Some(format!(
+                "{who} ends again and again{code}; kubectl logs {pod} -c {} --previous tells why",
+                container.name
+            ))
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             Some(format!("{who} cannot be started: {}", waiting.message))
@@ -134,16 +139,19 @@ mod tests {
 
     #[test]
     fn what_holds_a_pod_back_is_said_and_the_rest_forgotten() {
-        let waiting = |reason: &str| json!({"containerStatuses": [{"name": "web", "image": "shop/web:9",
+        let waiting = |reason: &str| {
+            json!({"containerStatuses": [{"name": "web", "image": "shop/web:9",
             "state": {"waiting": {"reason": reason, "message": "m"}},
-            "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]});
+            "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]})
+        };
         let said = |status: Value| pod(status).problem().map(str::to_owned).unwrap_or_default();
         assert!(said(waiting("ErrImagePull")).contains("cannot pull its image shop/web:9"));
         assert_eq!(said(waiting("ErrImagePull")), said(waiting("ImagePullBackOff")));
         assert!(said(waiting("CrashLoopBackOff")).contains("exit code 3"));
         assert!(said(waiting("CreateContainerConfigError")).contains("cannot be started: m"));
         assert_eq!(said(waiting("ContainerCreating")), "");
-        let scheduling = json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes"}]});
+        let scheduling =
+            json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes"}]});
         assert!(said(scheduling).contains("cannot be scheduled: 0/1 nodes"));
         assert_eq!(pod(json!({})).task_set(), "web-1");
     }

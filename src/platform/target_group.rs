@@ -34,11 +34,7 @@ fn build(new: &NewTargetGroup) -> Service {
 }
 
 /// Creates a target group. One that is there already is as good: it is looked at like any other.
-pub async fn create(
-    client: &Client,
-    namespace: &str,
-    new: &NewTargetGroup,
-) -> Result<Option<String>, Error> {
+pub async fn create(client: &Client, namespace: &str, new: &NewTargetGroup) -> Result<Option<String>, Error> {
     write::create(client, namespace, &build(new), |_| true).await
 }
 

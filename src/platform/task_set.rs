@@ -67,7 +67,8 @@ impl TaskSet {
     pub fn fact(&self, pods: Option<String>) -> TaskSetFact {
         let (labels, annotations) = (self.labels(), self.annotations());
         let generation = self.metadata.generation.unwrap_or_default();
-        let failure = self.status.conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
+        let failure =
+            self.status.conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
         let container = annotations.get(CONTAINER_ANNOTATION).and_then(|c| c.rsplit_once(':'));
         TaskSetFact {
             uid: self.uid().unwrap_or_default(),
@@ -167,7 +168,12 @@ pub async fn adopt(
 }
 
 /// Lets go of an object that a group made: it stays, and is nobody's.
-pub async fn orphan<K>(client: &Client, namespace: &str, name: &str, uid: &str) -> Result<Option<String>, Error>
+pub async fn orphan<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+) -> Result<Option<String>, Error>
 where
     K: Resource<DynamicType = ()>,
 {
@@ -225,6 +231,9 @@ mod tests {
         let fact = serde_json::from_value::<TaskSet>(read).unwrap().fact(Some("held".into()));
         assert_eq!(fact.container, Some(("web".into(), 8080)));
         assert_eq!((fact.deployment_uid.as_deref(), fact.replicas, fact.is_observed), (Some("d"), 3, false));
-        assert_eq!((fact.task_definition.as_deref(), fact.problem.as_deref()), (Some("web-42"), Some("held")));
+        assert_eq!(
+            (fact.task_definition.as_deref(), fact.problem.as_deref()),
+            (Some("web-42"), Some("held"))
+        );
     }
 }

@@ -170,7 +170,9 @@ impl Hand<'_> {
             }
             // Not an error of ours: Install fails with the API server's words at the next look.
             Err(Error::Refused { message, .. }) => message,
-            Err(Error::NameTaken { what }) => format!("{what} exists and is not this Deployment's; delete it"),
+            Err(Error::NameTaken { what }) => {
+                format!("{what} exists and is not this Deployment's; delete it")
+            }
             Err(error) => return Err(error),
         };
         let mut refused = self.context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,8 +11,8 @@ use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION, TASK_SET_L
 use crate::cluster::Error;
 use crate::cluster::expectations::ObjectKey;
 use crate::controller::context::Context;
-use crate::controller::{services, watches};
 use crate::controller::kinds::Kind;
+use crate::controller::{services, watches};
 use crate::engine::Facts;
 use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact, TaskSetFact};
 use crate::engine::needs::{self, Needs};

@@ -3,11 +3,11 @@
 //! Only the idle side is touched. A rollback finds its side standing and passes as soon as it can serve.
 
 use super::task_set;
+use crate::api::EventStatus;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::Resolved;
 use crate::api::duration::Spoken;
-use crate::api::EventStatus;
 use crate::engine::draft::Draft;
 use crate::engine::facts::{ServiceFact, TaskSetFact};
 use crate::engine::plan::{Act, CreateTaskSet, PointService};
@@ -119,10 +119,16 @@ fn is_idle(draft: &Draft<'_>, resolved: &Resolved) -> bool {
 
 fn create(draft: &mut Draft<'_>, index: usize, service: &ResolvedService, name: &str) -> Verdict {
     if draft.event(index).started {
-        return Verdict::Failed(INVALID, format!("ReplicaSet {name} was deleted while it was being installed"));
+        return Verdict::Failed(
+            INVALID,
+            format!("ReplicaSet {name} was deleted while it was being installed"),
+        );
     }
     if let Some(words) = &draft.facts.task_set_refused {
-        let message = format!("the API server refused the task set of PodTemplate {}: {words}", service.task_definition);
+        let message = format!(
+            "the API server refused the task set of PodTemplate {}: {words}",
+            service.task_definition
+        );
         return Verdict::Failed(INVALID, message);
     }
     let group_uid = draft.status.resolved.as_ref().map(|r| r.group_uid.clone()).unwrap_or_default();
@@ -160,7 +166,11 @@ fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService) 
         return shift::hold(draft, "ServiceMissing", cause, "create it again, or stop the deployment");
     }
     if !is_idle(draft, resolved) {
-        let cause = format!("{} sends production traffic to Service {}", Production::of(resolved).described(), side.target_group);
+        let cause = format!(
+            "{} sends production traffic to Service {}",
+            Production::of(resolved).described(),
+            side.target_group
+        );
         return shift::hold(draft, "WeightsChanged", cause, "its selector is moved when it has none");
     }
     draft.act(Act::PointService(PointService {

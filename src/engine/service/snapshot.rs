@@ -79,7 +79,9 @@ fn template(facts: &Facts, spec: &ServiceSpec) -> Result<Value, Obstacle> {
     })?;
     let size = found.template.to_string().len();
     if size > MAX_TEMPLATE {
-        return Err(invalid(format!("PodTemplate {name} has {size} bytes, at most {MAX_TEMPLATE} are allowed; move what is large into a ConfigMap")));
+        return Err(invalid(format!(
+            "PodTemplate {name} has {size} bytes, at most {MAX_TEMPLATE} are allowed; move what is large into a ConfigMap"
+        )));
     }
     let containers = found.template.pointer("/spec/containers").and_then(Value::as_array);
     let named = |c: &&Value| c["name"].as_str() == Some(&spec.container_name);
@@ -162,14 +164,18 @@ fn missing_route(name: &str, target: &ServiceTarget) -> Obstacle {
     let first = target.target_groups.first().map_or("", String::as_str);
     Obstacle::Missing(
         "HTTPRouteMissing",
-        format!("there is no HTTPRoute {name}, one of the group's listeners; create it with a backendRef to Service {first}"),
+        format!(
+            "there is no HTTPRoute {name}, one of the group's listeners; create it with a backendRef to Service {first}"
+        ),
     )
 }
 
 fn existing<'a>(facts: &'a Facts, name: &str) -> Result<&'a ServiceFact, Obstacle> {
     let fact = facts.services.get(name).ok_or(Obstacle::Unknown)?;
     if !fact.exists {
-        let message = format!("Service {name}, a target group, is not there; the group creates it as soon as a listener's backendRef names it with a port");
+        let message = format!(
+            "Service {name}, a target group, is not there; the group creates it as soon as a listener's backendRef names it with a port"
+        );
         return Err(Obstacle::Missing("ServiceMissing", message));
     }
     fact.ready.map(|_| fact).ok_or(Obstacle::Unknown)
@@ -192,7 +198,9 @@ fn replacement(
     let target_group = chosen.unwrap_or_default();
     let service = existing(facts, target_group)?;
     if service.ports.is_empty() {
-        return Err(invalid(format!("Service {target_group}, a target group, has no port; add the port that the listener uses")));
+        return Err(invalid(format!(
+            "Service {target_group}, a target group, has no port; add the port that the listener uses"
+        )));
     }
     let name = task_set::name(group.metadata.name.as_deref().unwrap_or_default(), facts.deployment.uid());
     Ok(ResolvedSide {
@@ -248,7 +256,8 @@ fn check_route(
     let (Some(original), Some(route)) = (&found.original, &facts.route) else { return Ok(()) };
     let route = sides::scoped(route, &found.listener.rules).apply(route);
     let pair = Pair { original: &original.target_group, replacement: &replacement.target_group, keeps: true };
-    weights::check(&route, pair, &shift::percents(routing)).map_err(|e| invalid(format!("{}: {e}", e.reason())))?;
+    weights::check(&route, pair, &shift::percents(routing))
+        .map_err(|e| invalid(format!("{}: {e}", e.reason())))?;
     check_ports(facts, target, &route, &replacement.target_group)
 }
 
@@ -277,7 +286,8 @@ fn check_ports(
 fn test_listener(facts: &Facts, target: &ServiceTarget) -> Result<Option<ResolvedListener>, Obstacle> {
     let Some(named) = &target.test_listener else { return Ok(None) };
     let name = &named.http_route.name;
-    let route = facts.test_route.as_ref().filter(|r| !r.is_going).ok_or_else(|| missing_route(name, target))?;
+    let route =
+        facts.test_route.as_ref().filter(|r| !r.is_going).ok_or_else(|| missing_route(name, target))?;
     let rules = sides::rules_of_either(route, target);
     if rules.is_empty() {
         return Err(invalid(format!(

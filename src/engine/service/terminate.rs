@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::install::described;
 use super::task_set;
+use crate::api::OriginalAction;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::Resolved;
-use crate::api::{OriginalAction};
 use crate::engine::draft::Draft;
 use crate::engine::facts::GatewayFact;
 use crate::engine::production::Production;
@@ -39,8 +39,17 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
     }
     if !has_left(draft, resolved) {
         let production = Production::of(resolved);
-        let cause = format!("{} sends traffic to Service {} again, or the gateway has not taken it", production.described(), side.target_group);
-        return shift::hold(draft, "WeightsChanged", cause, "the original is not terminated before it has none");
+        let cause = format!(
+            "{} sends traffic to Service {} again, or the gateway has not taken it",
+            production.described(),
+            side.target_group
+        );
+        return shift::hold(
+            draft,
+            "WeightsChanged",
+            cause,
+            "the original is not terminated before it has none",
+        );
     }
     draft.status.termination_time = Some(draft.now);
     draft.status.waiting = None;

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use crate::api::EventStatus;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedListener, ResolvedService};
 use crate::api::deployment_status::{Diagnostics, Resolved, Step};
-use crate::api::EventStatus;
 use crate::engine::draft::Draft;
 use crate::engine::facts::{GatewayFact, RouteFact};
 use crate::engine::plan::{Act, SetWeights};
@@ -54,11 +54,8 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
 }
 
 fn pass(draft: &mut Draft<'_>, index: usize, why: &str) -> Verdict {
-    draft.event(index).diagnostics = Some(Diagnostics {
-        error_code: "Success".into(),
-        message: why.into(),
-        ..Diagnostics::default()
-    });
+    draft.event(index).diagnostics =
+        Some(Diagnostics { error_code: "Success".into(), message: why.into(), ..Diagnostics::default() });
     Verdict::Done
 }
 
@@ -163,7 +160,10 @@ fn silent(draft: &mut Draft<'_>, route: &RouteFact, step: Step) -> Verdict {
         draft.wake_at(due);
         return Verdict::Running;
     }
-    let cause = format!("no gateway has answered for generation {} of HTTPRoute {} yet", route.generation, route.name);
+    let cause = format!(
+        "no gateway has answered for generation {} of HTTPRoute {} yet",
+        route.generation, route.name
+    );
     shift::hold(draft, "GatewaySilent", cause, "the deployment waits for it")
 }
 
@@ -196,7 +196,9 @@ pub fn take_back(draft: &mut Draft<'_>, service: &ResolvedService) -> bool {
 /// Writes the test listener's step again if it was recorded and never written, so that no late write of a paused
 /// process can land on top of the way back. Answers true if that was so.
 pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
-    let (Some(service), Some(step)) = (resolved.service.as_ref(), draft.status.test_traffic) else { return false };
+    let (Some(service), Some(step)) = (resolved.service.as_ref(), draft.status.test_traffic) else {
+        return false;
+    };
     let Some(route) = service.test.as_ref().and_then(|listener| route(draft, listener)) else { return false };
     let is_open = step.weight > 0
         && route.generation == step.generation
