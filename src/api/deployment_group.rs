@@ -29,6 +29,7 @@ use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condit
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
+    validation = Rule::new("!has(self.spec.service) || self.metadata.name.size() <= 63").message("metadata.name: the name of a service group becomes a label of its pods, which holds at most 63 characters; choose a shorter one"),
     doc = "DeploymentGroup says where and how an application's revisions are deployed; one Deployment of a group runs at a time.",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.applicationRef.name"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),

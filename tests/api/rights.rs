@@ -9,17 +9,19 @@ use crate::chart::{self, CONTROLLER, RELEASE_NAMESPACE};
 use crate::server::{client_as, with_namespace};
 
 /// In every namespace: API group, resource, name of the one object (empty: all), verbs.
-const EVERYWHERE: [(&str, &str, &str, &str); 21] = [
+const EVERYWHERE: [(&str, &str, &str, &str); 23] = [
     ("", "configmaps", "", "get list watch"),
     ("", "namespaces", "", "get"),
-    ("", "pods", "", "get list"),
-    ("", "services", "", "get list watch"),
+    ("", "pods", "", "get list watch"),
+    ("", "podtemplates", "", "get list watch"),
+    ("", "services", "", "get list watch create patch delete"),
     (
         "apiextensions.k8s.io",
         "customresourcedefinitions",
         "httproutes.gateway.networking.k8s.io",
         "get list watch",
     ),
+    ("apps", "replicasets", "", "get list watch create patch delete"),
     ("batch", "jobs", "", "get list watch create patch delete"),
     ("discovery.k8s.io", "endpointslices", "", "get list watch"),
     ("events.k8s.io", "events", "", "create patch"),
