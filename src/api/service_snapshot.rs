@@ -34,6 +34,9 @@ pub struct ResolvedService {
     pub original: Option<ResolvedSide>,
     /// The side that gets it.
     pub replacement: ResolvedSide,
+    /// The group's other target group, by which a test listener may still send where nothing served before.
+    #[schemars(length(max = 63))]
+    pub other_target_group: String,
     /// The task set that still stood behind the replacement's target group: Install scales it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]

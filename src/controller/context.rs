@@ -73,8 +73,8 @@ pub struct Context {
     pub refused_writes: Mutex<HashMap<ObjectKey, i64>>,
     /// Routes whose weights the API server refused to take: its words.
     pub refused_routes: Mutex<HashMap<ObjectKey, String>>,
-    /// Task sets that the API server refused, by the uid of their Deployment: its words.
-    pub refused_task_sets: Mutex<HashMap<String, String>>,
+    /// By Deployment: the API server's words, if it refused the task set.
+    pub refused_task_sets: Mutex<HashMap<ObjectKey, String>>,
     /// By group: how the creation of a desired revision's Deployment was refused. Lost in a crash: it is then tried anew.
     pub refused_creations: Mutex<HashMap<ObjectKey, CreationRefused>>,
     /// Names of Deployments by group.

@@ -176,7 +176,7 @@ impl Hand<'_> {
             Err(error) => return Err(error),
         };
         let mut refused = self.context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert(create.deployment_uid.clone(), words);
+        refused.insert(self.key.clone(), words);
         drop(refused);
         self.context.kinds.wake(self.key);
         Ok(())
