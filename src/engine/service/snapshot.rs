@@ -143,6 +143,11 @@ fn front_listener(
         let message = format!("there is no Service {name}, the group's production listener; create it with the port that clients use");
         Obstacle::Missing("ServiceMissing", message)
     })?;
+    if front.target_ports.iter().any(|p| Some(p) != front.target_ports.first()) {
+        return Err(invalid(format!(
+            "the ports of Service {name}, the production listener, lead to different target ports, but the AppSpec's ContainerPort is one; give it ports that lead to one, or use an HTTPRoute"
+        )));
+    }
     let listener = ResolvedListener {
         is_service: true,
         name: name.into(),
