@@ -165,3 +165,85 @@ impl EndpointSlice {
         ready
     }
 }
+
+/// A batch Job: its conditions.
+#[derive(Clone, Debug, Deserialize, kube::Resource)]
+#[resource(inherit = k8s_openapi::api::batch::v1::Job)]
+pub struct Job {
+    /// Standard metadata.
+    #[serde(deserialize_with = "slim_meta")]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    status: JobStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct JobStatus {
+    #[serde(default)]
+    conditions: Vec<JobCondition>,
+}
+
+/// One of a Job's conditions.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JobCondition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    /// CamelCase.
+    pub reason: Option<String>,
+    /// A sentence.
+    pub message: Option<String>,
+}
+
+impl Job {
+    /// The condition of that type, if it is true.
+    pub fn true_condition(&self, type_: &str) -> Option<&JobCondition> {
+        self.status.conditions.iter().find(|c| c.type_ == type_ && c.status == "True")
+    }
+}
+
+/// A Pod: how its containers ended.
+#[derive(Clone, Debug, Deserialize, kube::Resource)]
+#[resource(inherit = k8s_openapi::api::core::v1::Pod)]
+pub struct Pod {
+    /// Standard metadata.
+    #[serde(deserialize_with = "slim_meta")]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodStatus {
+    container_statuses: Vec<ContainerStatus>,
+    init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ContainerStatus {
+    #[serde(default)]
+    state: ContainerState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContainerState {
+    terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Terminated {
+    exit_code: i32,
+    message: Option<String>,
+}
+
+impl Pod {
+    /// The termination message of the first container that failed and left one.
+    pub fn failure(&self) -> Option<&str> {
+        let statuses = self.status.container_statuses.iter().chain(&self.status.init_container_statuses);
+        let ends = statuses.filter_map(|c| c.state.terminated.as_ref());
+        ends.filter(|end| end.exit_code != 0).find_map(|end| end.message.as_deref())
+    }
+}

@@ -180,6 +180,6 @@ fn relist(context: &Context, namespace: &str, listed: Vec<EndpointSlice>, now: T
     });
     // Whoever looks at a Service of this namespace, known or not, has news.
     let lookers = context.interest.lookers_of_kind(KIND);
-    lookers.iter().filter(|l| l.namespace == namespace).for_each(|l| context.kinds.wake(l));
+    lookers.iter().filter(|l| *l.namespace == *namespace).for_each(|l| context.kinds.wake(l));
     vec![]
 }

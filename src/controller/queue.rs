@@ -156,7 +156,7 @@ impl Line {
 }
 
 fn decide_fate(key: &ObjectKey, error: &Error) -> Action {
-    let (kind, name) = (key.kind, &key.name);
+    let (kind, name) = (key.kind, key.name.as_ref());
     match error.fate() {
         Fate::Wait => {
             tracing::debug!(kind, name, %error, "looking again when there is news");

@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError};
 
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -18,7 +17,7 @@ use super::kinds::{Kind, Kinds};
 use crate::api::{DEPLOYMENT_LABEL, Deployment, DeploymentGroup, TASK_SET_LABEL};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::slim::{FromParts, Slim};
-use crate::cluster::view::{Service, prune, prune_hard};
+use crate::cluster::view::{Job, Service, prune, prune_hard};
 use crate::platform::pod_template::PodTemplate;
 use crate::platform::pods::TaskPod;
 use crate::platform::task_set::TaskSet;
@@ -55,7 +54,7 @@ pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
     let jobs = Watch {
         kind: |kinds| &kinds.jobs,
         config: lists().labels(DEPLOYMENT_LABEL),
-        keep: keep_job,
+        keep: prune::<Job>,
         meaning: job,
     };
     jobs.start(context, namespace);
@@ -270,7 +269,7 @@ fn goes_on(before: &Deployment, now: &Deployment) -> bool {
 /// The Jobs of a Deployment that is gone are looked at once more.
 fn orphan_jobs(context: &Context, key: &ObjectKey) {
     let is_of =
-        |job: &Job| job.owner_references().iter().any(|o| o.kind == "Deployment" && o.name == key.name);
+        |job: &Job| job.owner_references().iter().any(|o| o.kind == "Deployment" && *o.name == *key.name);
     let jobs = context.kinds.jobs.cache.filter(&key.namespace, is_of);
     jobs.iter().for_each(|job| context.kinds.wake(&ObjectKey::of("Job", job.as_ref())));
 }
@@ -281,11 +280,6 @@ fn job(context: &Context, key: &ObjectKey, job: &Job, _: Option<&Job>, is_there:
     }
     let owners = job.owner_references().iter().filter(|o| o.kind == "Deployment");
     owners.for_each(|o| context.kinds.wake(&ObjectKey::new("Deployment", &key.namespace, &o.name)));
-}
-
-/// A Job's template is not looked at again; its status and our marks are.
-fn keep_job(job: Job) -> Job {
-    Job { spec: None, ..prune(job) }
 }
 
 /// Ends the watches that no decision depends on any more.

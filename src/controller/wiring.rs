@@ -13,7 +13,6 @@ use super::context::{Context, Index};
 use super::{clock, deployment, deployment_group, health, inventory, leader, orphan, queue, watches};
 use crate::cluster;
 use crate::cluster::lease::Claim;
-use crate::remote::{self, Http};
 
 /// Connections for watches that come and go; each opens when it is first needed.
 const WATCH_CLIENTS: usize = 8;
@@ -48,9 +47,6 @@ pub enum Error {
     /// Signals cannot be received.
     #[error("failed to await signals: {0}")]
     Signals(#[source] std::io::Error),
-    /// The HTTP client cannot be built.
-    #[error(transparent)]
-    Remote(#[from] remote::Error),
     /// Another one leads now.
     #[error("the lease was lost")]
     LeaseLost,
@@ -81,7 +77,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         refused_creations: Default::default(),
         by_group: Index::default(),
         by_application: Index::default(),
-        http: Http::new()?,
+        http: Default::default(),
         metrics: Default::default(),
         service_account: settings.service_account.clone(),
         watch_clients: clients,

@@ -4,7 +4,6 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use kube::api::ObjectMeta;
@@ -12,6 +11,7 @@ use kube::api::ObjectMeta;
 use super::record::Recorded;
 use crate::api::{Deployment, ROLLBACK_OF_ANNOTATION, TRAFFIC_FINALIZER};
 use crate::cluster::expectations::ObjectKey;
+use crate::cluster::view::Job;
 use crate::cluster::{Error, events, write};
 use crate::controller::context::Context;
 use crate::controller::{calls, clock};
@@ -46,14 +46,11 @@ pub async fn act(
 }
 
 /// Publishes notes without holding up the line; an Event that is lost is only logged.
-pub fn tell<K>(context: &Arc<Context>, object: &K, notes: Vec<Note>)
-where
-    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
-{
+pub fn tell<K: Resource<DynamicType = ()>>(context: &Arc<Context>, object: &K, notes: Vec<Note>) {
     if notes.is_empty() {
         return;
     }
-    let (context, object) = (Arc::clone(context), object.clone());
+    let (context, object) = (Arc::clone(context), events::regarding(object));
     tokio::spawn(async move {
         for note in notes {
             let news = events::News {
@@ -185,14 +182,8 @@ impl Hand<'_> {
     async fn start_job(&self, start: &StartJob) -> Result<(), Error> {
         self.confirm().await?;
         let deployment = &self.facts.deployment;
-        let owner = deployment.controller_owner_ref(&()).unwrap_or_default();
-        let built = hook::job::build(start, deployment.uid(), owner);
-        let outcome = match built {
-            Ok(job) => hook::job::start(&self.context.client, &self.key.namespace, &job).await,
-            Err(error) => {
-                Err(Error::Refused { what: format!("Job {}", start.name), message: error.to_string() })
-            }
-        };
+        let job = hook::job::build(start, deployment.uid(), deployment.controller_owner_ref(&()));
+        let outcome = hook::job::start(&self.context.client, &self.key.namespace, &start.name, &job).await;
         self.context.metrics.count_write("jobs");
         match outcome {
             Ok(version) => self.await_version("Job", &start.name, version),
