@@ -8,6 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::deployment_status::Waiting;
 use super::{LocalRef, Phase, ResolvedRevision, Revision, condition};
 
 /// Where and how revisions are deployed.
@@ -180,6 +181,9 @@ pub struct DeploymentGroupStatus {
     /// The last route that was put right between deployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route_restored: Option<RouteRestored>,
+    /// What it waits for, and since when; a wait that lasts becomes Stalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Ready; Reconciling or Stalled with the cause.
     #[serde(default)]
     #[schemars(schema_with = "condition::list")]
