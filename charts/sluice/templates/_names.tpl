@@ -9,6 +9,13 @@
 {{- end -}}
 {{- end -}}
 
+{{- /*
+What a name of an object without a namespace ends in: no two releases have the same, since no namespace has a dot in its name.
+*/ -}}
+{{- define "sluice.clusterSuffix" -}}
+{{- printf ".%s" .Release.Namespace -}}
+{{- end -}}
+
 {{- define "sluice.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "sluice.fullname" .) .Values.serviceAccount.name -}}
