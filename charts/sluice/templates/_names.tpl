@@ -10,10 +10,12 @@
 {{- end -}}
 
 {{- /*
-What a name of an object without a namespace ends in: no two releases have the same, since no namespace has a dot in its name.
+The name of an object that is in no namespace, from (list . "what"): another one for each release, since no namespace has a dot in
+its name.
 */ -}}
-{{- define "sluice.clusterSuffix" -}}
-{{- printf ".%s" .Release.Namespace -}}
+{{- define "sluice.clusterName" -}}
+{{- $root := index . 0 -}}
+{{- printf "%s-%s.%s" (include "sluice.fullname" $root) (index . 1) $root.Release.Namespace -}}
 {{- end -}}
 
 {{- define "sluice.serviceAccountName" -}}

@@ -83,7 +83,12 @@ impl World {
         let holds = |lease: &Value| lease["spec"]["holderIdentity"] == identity;
         let api = Api::namespaced_with(self.client.clone(), &self.home, &resource("Lease"));
         let what = format!("{identity} leads");
-        self.watch_until(api, "sluice-controller", &what, |lease| lease.is_some_and(holds)).await;
+        self.watch_until(api, &self.lease(), &what, |lease| lease.is_some_and(holds)).await;
+    }
+
+    /// The name of the release's Lease.
+    pub fn lease(&self) -> String {
+        format!("{}-controller", self.home)
     }
 
     /// Whether the controllers may create that of the namespace.
