@@ -32,6 +32,9 @@ pub async fn act(
     let (plan, version) = recorded.into_parts();
     // True as soon as they are on record, whatever becomes of the acts.
     tell(context, facts.deployment.as_ref(), plan.notes);
+    if let Some(status) = plan.record.as_deref().or(facts.deployment.status.as_ref()) {
+        calls::end_unawaited(context, key, status);
+    }
     let hand = Hand { context, key, facts, version };
     for act in &plan.acts {
         if !context.is_leading() {
