@@ -124,7 +124,12 @@ impl Hand<'_> {
                 let mut refused = self.context.refused_writes.lock().unwrap_or_else(PoisonError::into_inner);
                 refused.insert(route, change.generation);
             }
-            Err(Error::Refused { message, .. }) => drop(words.insert(route, message.clone())),
+            Err(Error::Refused { message, .. }) => {
+                // Said at once; afterwards it is tried again at its own pace.
+                if words.insert(route, message.clone()).is_none() {
+                    self.context.queues.wake(self.key);
+                }
+            }
             Ok(_) => drop(words.remove(&route)),
             Err(_) => {}
         }
