@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blue_green::BlueGreen;
+use super::deployment_status::Waiting;
 use super::service_target::ServiceTarget;
 use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condition};
 
@@ -226,6 +227,9 @@ pub struct DeploymentGroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub selector: Option<String>,
+    /// What it waits for, and since when; a wait that lasts becomes Stalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Ready; Reconciling or Stalled with the cause.
     #[serde(default)]
     #[schemars(schema_with = "condition::list")]

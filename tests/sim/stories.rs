@@ -214,6 +214,17 @@ pub const STORIES: &[Story] = &[
         w.then("creates the application", at_once, 90_000, |w| create(w, application()));
         w
     }),
+    ("group_loses_its_config_mid_shift", || {
+        let mut w = plain(linear());
+        deploys(&mut w, "d1", "2");
+        w.then("names a DeploymentConfig that is not there", weight_is("hello-2", 75), 5_000, |w| {
+            edit_group(w, |g| g.spec.deployment_config_name = Some("later".into()));
+        });
+        w.then("names linear-25 again", at_once, 90_000, |w| {
+            edit_group(w, |g| g.spec.deployment_config_name = Some("linear-25".into()));
+        });
+        w
+    }),
     ("no_endpoints", || {
         let mut w = plain(json!({}));
         set_ready(&mut w, "hello-2", 0);

@@ -32,6 +32,9 @@ pub async fn act(
     let (plan, version) = recorded.into_parts();
     // True as soon as they are on record, whatever becomes of the acts.
     tell(context, facts.deployment.as_ref(), plan.notes);
+    if let Some(status) = plan.record.as_deref().or(facts.deployment.status.as_ref()) {
+        calls::end_unawaited(context, key, status);
+    }
     let hand = Hand { context, key, facts, version };
     for act in &plan.acts {
         if !context.is_leading() {
@@ -129,7 +132,12 @@ impl Hand<'_> {
                 let mut refused = self.context.refused_writes.lock().unwrap_or_else(PoisonError::into_inner);
                 refused.insert(route, change.generation);
             }
-            Err(Error::Refused { message, .. }) => drop(words.insert(route, message.clone())),
+            Err(Error::Refused { message, .. }) => {
+                // Said at once; afterwards it is tried again at its own pace.
+                if words.insert(route, message.clone()).is_none() {
+                    self.context.queues.wake(self.key);
+                }
+            }
             Ok(_) => drop(words.remove(&route)),
             Err(_) => {}
         }
