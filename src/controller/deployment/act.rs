@@ -135,7 +135,7 @@ impl Hand<'_> {
             Err(Error::Refused { message, .. }) => {
                 // Said at once; afterwards it is tried again at its own pace.
                 if words.insert(route, message.clone()).is_none() {
-                    self.context.queues.wake(self.key);
+                    self.context.kinds.wake(self.key);
                 }
             }
             Ok(_) => drop(words.remove(&route)),
