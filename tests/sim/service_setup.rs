@@ -137,7 +137,8 @@ fn pods(owner: &str) -> [String; 2] {
     [format!("{owner}-x"), format!("{owner}-y")]
 }
 
-fn endpoints(world: &mut World, service: &str, owner: &str) {
+/// The endpoints of a Service: both pods of a ReplicaSet.
+pub fn endpoints(world: &mut World, service: &str, owner: &str) {
     let pods = pods(owner).into_iter().map(|p| (p, owner.to_owned())).collect();
     create(world, Object::Slice(Arc::new(Slice { service: service.into(), pods })));
 }
@@ -286,6 +287,13 @@ pub fn evict(world: &mut World, service: &str, plan: Option<&str>) {
     }
     for pod in pods {
         world.store.delete(&Actor::Kubelet, &pod);
+    }
+}
+
+/// Deletes the task set behind a target group.
+pub fn delete_behind(world: &mut World, service: &str) {
+    if let Some(name) = behind(&world.store, service) {
+        world.store.delete(&Actor::User, &(Kind::TaskSet, name));
     }
 }
 

@@ -1,18 +1,22 @@
 //! The golden stories of the Service platform.
 
 mod courses;
+mod ends;
+mod inputs;
 
 use serde_json::{Value, json};
-use sluice::api::{EventName, EventStatus};
+use sluice::api::{EventName, EventStatus, Phase};
 
 use super::service_setup::*;
-use super::setup::{at_once, http_hook, job_hook};
+use super::objects::{Kind, Object};
+use super::setup::{at_once, delete, edit_named_group, http_hook, job_hook, read, stop};
+use super::store::{Actor, Store};
 use super::stories::Story;
 use super::world::{Pace, World};
 
 /// Every story.
 pub fn stories() -> Vec<Story> {
-    courses::stories()
+    [courses::stories(), ends::stories(), inputs::stories()].into_iter().flatten().collect()
 }
 
 /// A group of linear-25 that waits a minute before the original goes.
