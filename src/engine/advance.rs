@@ -70,10 +70,10 @@ fn run(draft: &mut Draft<'_>, resolved: &Resolved, is_going: bool) {
         if draft.status.waiting.is_some() {
             return ending::end(draft, &End::stopped("deleted while it was waiting"));
         }
-    } else if is_going {
+    } else if is_going && !is_past_return(draft) {
         return take_back(draft, resolved, "deleted while it was running", false);
     }
-    if let Some(by) = replaced_by(draft) {
+    if let Some(by) = replaced_by(draft).filter(|_| !is_past_return(draft)) {
         return take_back(draft, resolved, &format!("replaced by {by}"), true);
     }
     if restore::is_under_way(draft) {
@@ -146,7 +146,10 @@ fn running_hook(draft: &Draft<'_>) -> Option<usize> {
 
 /// True once the original's end is on record: what would be gone back to is going.
 fn is_past_return(draft: &Draft<'_>) -> bool {
+    let is_done = |s: EventStatus| matches!(s, EventStatus::Succeeded | EventStatus::Skipped);
     draft.status.termination_time.is_some()
+        && draft.status.lifecycle_events.iter().all(|e| is_done(e.status))
+        && !restore::is_under_way(draft)
 }
 
 fn too_late(draft: &mut Draft<'_>, resolved: &Resolved) {

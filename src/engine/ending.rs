@@ -163,6 +163,9 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
     if end.rollback != Rollback::Never {
         let why = match () {
             () if draft.status.is_rollback() => "a rollback is not itself rolled back",
+            () if !has_begun && service::task_set::has_begun(draft, EventName::BeforeInstall) => {
+                "only BeforeInstall had begun, which leaves nothing to undo"
+            }
             () if !has_begun => "no lifecycle event had begun",
             () if before.is_none() => "nothing served before",
             () => "automatic rollback is off for this end",

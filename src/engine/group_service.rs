@@ -70,7 +70,8 @@ pub fn look_after(
     status: &mut DeploymentGroupStatus,
     plan: &mut GroupPlan,
 ) -> Option<(&'static str, String, bool)> {
-    let target = facts.group.spec.service.as_ref()?;
+    // What is another group's is not touched at all.
+    let target = facts.group.spec.service.as_ref().filter(|_| rival(facts).is_none())?;
     if !is_held(&facts.group) {
         plan.acts.push(GroupAct::Hold);
     }
@@ -78,7 +79,7 @@ pub fn look_after(
     let lack = create_target_groups(facts, target, plan);
     tell_scale(facts, target, status);
     if status.active_deployment.is_none() && status.queued_deployments.is_empty() {
-        size(facts, target, plan);
+        size(facts, target, status, plan);
         sweep(facts, target, plan);
     }
     lack
@@ -192,14 +193,22 @@ fn tell_scale(facts: &GroupFacts, target: &ServiceTarget, status: &mut Deploymen
 }
 
 /// Between deployments the side that serves has as many pods as are wanted.
-fn size(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
-    let name = serving(facts, target)
-        .and_then(|s| facts.services.get(&s))
-        .and_then(|s| s.selector.get(TASK_SET_LABEL))
-        .cloned();
+fn size(
+    facts: &GroupFacts,
+    target: &ServiceTarget,
+    status: &DeploymentGroupStatus,
+    plan: &mut GroupPlan,
+) {
+    let Some(service) = serving(facts, target) else { return };
+    let name = facts.services.get(&service).and_then(|s| s.selector.get(TASK_SET_LABEL)).cloned();
     let Some(name) = name else { return };
     let own = |t: &&TaskSetFact| task_set::is_of_group(t, &facts.group) && !t.is_going;
     let Some(found) = facts.task_sets.get(&name).filter(own) else { return };
+    // A terminated side that somebody gave the traffic back to by hand does not rise again: that is a deployment's work.
+    let left = status.last_successful_deployment.as_ref().and_then(|d| d.serving.as_ref());
+    if found.replicas == 0 && left.is_some_and(|s| s.service != service) {
+        return;
+    }
     if found.replicas != target.replicas {
         plan.acts.push(GroupAct::ScaleTaskSet(ScaleTaskSet {
             name,
@@ -210,16 +219,38 @@ fn size(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
     }
 }
 
-/// A task set without pods goes when its Deployment is gone: until then it is that one's record.
+/// A task set that nobody sends to gets no pods. One without pods goes when its Deployment is gone: until then it is that
+/// one's record.
 fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
     for (name, task_set) in &facts.task_sets {
         let is_known = facts.deployments.iter().any(|d| task_set::is_made_by(task_set, d));
         let is_empty = task_set.replicas == 0 && task_set.total == 0 && task_set.is_observed;
         let is_mine = task_set::is_of_group(task_set, &facts.group) && !task_set.is_going;
+        if is_mine && task_set.replicas > 0 && is_nobodys(facts, target, name, task_set) {
+            plan.acts.push(GroupAct::ScaleTaskSet(ScaleTaskSet {
+                name: name.clone(),
+                uid: task_set.uid.clone(),
+                generation: task_set.generation,
+                replicas: 0,
+            }));
+        }
         if is_mine && is_empty && !is_known && !is_selected(facts, target, name) {
             plan.acts.push(GroupAct::Delete(Made::TaskSet, name.clone(), task_set.uid.clone()));
         }
     }
+}
+
+/// True if no Service sends to the task set and its Deployment has ended: created by a hand that was late, or left by an
+/// Install that ended before it pointed anybody at it.
+fn is_nobodys(facts: &GroupFacts, target: &ServiceTarget, name: &str, task_set: &TaskSetFact) -> bool {
+    let maker = facts.deployments.iter().find(|d| task_set::is_made_by(task_set, d));
+    let front = target.production_listener.service.iter().map(|s| &s.name);
+    // A selector of somebody else's may well select its pods.
+    let mut selectors = target.target_groups.iter().chain(front).map(|s| facts.services.get(s));
+    let are_known = selectors.all(|s| {
+        s.is_some_and(|s| s.selector.is_empty() || s.selector.contains_key(TASK_SET_LABEL))
+    });
+    are_known && maker.is_none_or(|d| d.phase().has_ended()) && !is_selected(facts, target, name)
 }
 
 /// A Service group that is being deleted: its running Deployment ends first, then what it made goes or is let go.

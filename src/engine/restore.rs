@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::facts::GatewayFact;
 use super::production::{self, Production};
 use super::shift::{EVENT_TIMEOUT, pair};
-use super::shift_follow::GATEWAY_PATIENCE;
+use super::shift_follow::{self, GATEWAY_PATIENCE};
 use super::weights;
 use super::words;
 use crate::api::condition::Verdict;
@@ -36,8 +36,9 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
     }
     // An original that nobody runs any more is no place for traffic.
     let is_dead = draft.facts.services.get(original).is_some_and(|s| !s.exists || s.ready == Some(0));
-    if is_dead && !is_on_record {
-        return true;
+    if is_dead {
+        // A way back that is on record and was never written is not hastened there either.
+        return !is_on_record || !shift_follow::outlasts(draft, step);
     }
     // What the API server does not take, or somebody keeps setting back, is not fought over for ever.
     let is_lost = route.write_refused.is_some() || draft.now.duration_since(step.time) >= EVENT_TIMEOUT;

@@ -15,7 +15,7 @@ use super::words;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_status::{Resolved, Step};
 use crate::api::duration::Spoken;
-use crate::api::{EventStatus, RoutingType, TrafficRouting};
+use crate::api::{EventName, EventStatus, RoutingType, TrafficRouting};
 
 /// How long a side's endpoints must have been ready before it gets weight (gateways lag behind endpoints).
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(3);
@@ -183,12 +183,19 @@ pub fn settled_at(draft: &Draft<'_>, service: &str, task_set: Option<&str>) -> S
         (true, None, _) => Settled::Unknown,
         (false, _, _) | (_, Some(0), _) => Settled::NoEndpoints,
         _ if !own => Settled::NoEndpoints,
-        (_, _, Some(since)) => Settled::At(since + SETTLE),
+        // Behind a Service whose selector was moved somebody else may have been ready before.
+        (_, _, Some(since)) => Settled::At(installed(draft).map_or(since, |at| at.max(since)) + SETTLE),
         (_, _, None) => Settled::Unknown,
     }
 }
 
-fn is_held_for_endpoints(draft: &Draft<'_>) -> bool {
+/// When Install ended.
+fn installed(draft: &Draft<'_>) -> Option<Timestamp> {
+    draft.status.lifecycle_events.iter().find(|e| e.name == EventName::Install)?.end_time
+}
+
+/// True while the endpoints of the side that takes were missed.
+pub fn is_held_for_endpoints(draft: &Draft<'_>) -> bool {
     draft.status.waiting.as_ref().is_some_and(|w| w.reason == "NoReadyEndpoints")
 }
 

@@ -8,7 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::facts::{GatewayFact, RouteFact};
 use super::production::Production;
-use super::shift::{Verdict, WEIGHTS_CHANGED, changed, hold, interval, note_served, pair, write};
+use super::hooks::HOLD;
+use super::shift::{
+    Settled, Verdict, WEIGHTS_CHANGED, changed, hold, interval, is_held_for_endpoints, note_served, pair,
+    settled_at, write,
+};
 use super::weights;
 use super::words;
 use crate::api::condition::Verdict as Says;
@@ -36,7 +40,7 @@ pub fn follow(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, ste
         let is_unwritten = (is_rollback || weights::stands_at(route, pair(resolved), before))
             && weights::check(route, pair(resolved), &[step.weight]).is_ok();
         return Stand::Verdict(match route.generation - step.generation {
-            0 if is_unwritten => write(draft, resolved, route, step.weight),
+            0 if is_unwritten => write_live(draft, resolved, route, step),
             // Somebody else's edit came between the record and our write, which its test then refused.
             1 if is_unwritten => rebase(draft, resolved, route, step.weight),
             // Several edits did: without the refusal this could as well be our write and somebody's way back from it.
@@ -69,15 +73,51 @@ pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
     let route = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == Production::of(resolved).uid);
     let (Some(step), Some(route)) = (last.filter(|s| s.weight > 0), route) else { return false };
-    let is_open = route.generation == step.generation
+    let is_open = step.served_time.is_none()
+        && route.generation == step.generation
         && !weights::stands_at(&route, pair(resolved), step.weight)
         && weights::check(&route, pair(resolved), &[step.weight]).is_ok()
         && route.write_refused.is_none()
         && !draft.facts.namespace_is_going;
+    if is_open && is_dead(draft, resolved) {
+        return outlasts(draft, step);
+    }
     if is_open {
         write(draft, resolved, &route, step.weight);
     }
     is_open
+}
+
+/// True while a write of `step` may still be under way in another process. Where nobody would answer it is waited for
+/// until it cannot come any more, and not hastened.
+pub fn outlasts(draft: &mut Draft<'_>, step: Step) -> bool {
+    let due = step.time + HOLD;
+    draft.wake_at(due);
+    draft.now < due
+}
+
+/// True if nobody would answer on the replacement's side.
+fn is_dead(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let production = Production::of(resolved);
+    matches!(settled_at(draft, production.pair.replacement, production.task_set), Settled::NoEndpoints)
+}
+
+/// Writes a step on record, unless those who were to take it have gone since.
+fn write_live(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Step) -> Verdict {
+    let production = Production::of(resolved);
+    let service = production.pair.replacement;
+    match settled_at(draft, service, production.task_set) {
+        Settled::NoEndpoints => {
+            let next = "the step is written when it has some";
+            hold(draft, "NoReadyEndpoints", words::no_endpoints(service), next)
+        }
+        Settled::At(at) if at > draft.now && is_held_for_endpoints(draft) => {
+            draft.wake_at(at);
+            Verdict::Running
+        }
+        Settled::Unknown => Verdict::Running,
+        Settled::At(_) => write(draft, resolved, route, step.weight),
+    }
 }
 
 fn rebase(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, percent: i32) -> Verdict {

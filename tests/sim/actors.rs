@@ -28,11 +28,18 @@ pub enum Happening {
     LaterAnswer(String, String),
     /// A process starts again.
     Restart(usize),
+    /// The controller of ReplicaSets looks at one.
+    ReplicasLook(String),
+    /// The kubelet says of a pod whether it is ready, and what holds it back.
+    PodTurns(String, bool, Option<String>),
+    /// The controller of EndpointSlices looks at a Service.
+    EndpointsLook(String),
 }
 
 impl World {
     /// What others do about a commit.
     pub fn react(&mut self, commit: &Commit) {
+        self.cluster_reacts(commit);
         let before = commit.before.as_ref();
         match &commit.after {
             Some(Object::Route(route)) => {
@@ -135,6 +142,9 @@ impl World {
                 self.log.line(self.store.now, "world", "the controller starts again");
                 self.believers[index] = Believer::started(&self.store);
             }
+            Happening::ReplicasLook(name) => self.replicas_look(&name),
+            Happening::PodTurns(name, is_ready, problem) => self.pod_turns(&name, is_ready, problem),
+            Happening::EndpointsLook(service) => self.endpoints_look(&service),
         }
     }
 

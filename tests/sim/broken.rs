@@ -15,7 +15,7 @@ use super::invariants::{Ledger, only_weights_change};
 use super::objects::{Kind, Object};
 use super::setup::route;
 use super::store::{Actor, Commit};
-use super::stories::STORIES;
+use super::stories::find;
 
 type Mind = fn(&Facts, Timestamp) -> Plan;
 
@@ -81,8 +81,8 @@ const BROKEN: &[(&str, &str, Mind)] = &[
             plan.acts.insert(
                 0,
                 Act::SetWeights(SetWeights {
-                    route: resolved.function.route.clone(),
-                    uid: resolved.function.route_uid.clone(),
+                    route: resolved.function.as_ref().unwrap().route.clone(),
+                    uid: resolved.function.as_ref().unwrap().route_uid.clone(),
                     generation: traffic.steps.last().map_or(0, |s| s.generation + 1),
                     edits: weights(0, 100),
                 }),
@@ -220,8 +220,7 @@ fn granted(facts: &Facts) -> Facts {
 }
 
 fn breach(story: &str, minds: Minds) -> String {
-    let (_, story) = STORIES.iter().find(|(name, _)| *name == story).unwrap();
-    let mut world = story();
+    let mut world = find(story);
     world.minds = minds;
     world.run().err().map_or("none", |b| b.invariant).to_owned()
 }
@@ -278,8 +277,7 @@ fn a_change_beside_the_weights_is_caught() {
 
 #[test]
 fn a_deployment_that_is_made_again_is_caught() {
-    let story = STORIES.iter().find(|(name, _)| *name == "linear").unwrap().1;
-    let mut world = story();
+    let mut world = find("linear");
     world.run().unwrap();
     let made = world.store.commits.iter().find(|c| c.before.is_none() && c.key.1 == "d1").unwrap();
     let commit = Commit { by: Actor::Controller(0, (Kind::Group, "hello-prod".into())), ..made.clone() };

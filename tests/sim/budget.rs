@@ -4,12 +4,11 @@ use sluice::api::Phase;
 
 use super::objects::{Kind, Object};
 use super::store::Actor;
-use super::stories::STORIES;
+use super::stories::find;
 use super::world::World;
 
 fn run(name: &str) -> World {
-    let story = STORIES.iter().find(|(n, _)| *n == name).unwrap().1;
-    let mut world = story();
+    let mut world = find(name);
     world.run().unwrap();
     assert_eq!(world.store.deployment("d1").unwrap().phase(), Phase::Succeeded);
     world

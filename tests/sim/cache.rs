@@ -112,7 +112,7 @@ impl Cache {
 }
 
 /// Every kind that is watched.
-pub const ALL: [Kind; 9] = [
+pub const ALL: [Kind; 13] = [
     Kind::Deployment,
     Kind::Group,
     Kind::Application,
@@ -122,4 +122,8 @@ pub const ALL: [Kind; 9] = [
     Kind::Service,
     Kind::Job,
     Kind::ConfigMap,
+    Kind::Slice,
+    Kind::TaskSet,
+    Kind::Pod,
+    Kind::PodTemplate,
 ];

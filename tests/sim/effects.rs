@@ -57,7 +57,7 @@ impl World {
     fn is_confirmed(&self, key: &Key, work: &mut Work, effect: &Effect) -> bool {
         let creates = matches!(
             effect,
-            Effect::Deployment(Act::StartJob(_) | Act::CreateRollback(_))
+            Effect::Deployment(Act::StartJob(_) | Act::CreateRollback(_) | Act::CreateTaskSet(_))
                 | Effect::Group(GroupAct::Create(_))
         );
         work.is_recorded || !creates || self.store.objects.get(key).is_some_and(|s| s.version == work.version)
@@ -91,6 +91,9 @@ impl World {
                 Ok(None)
             }
             Effect::Deployment(Act::StartJob(start)) => self.start(index, key, by, start),
+            Effect::Group(act @ (GroupAct::Hold | GroupAct::Release)) => {
+                self.hold(index, key, by, version, act == GroupAct::Hold).map(Some)
+            }
             Effect::Deployment(Act::EndJob { name, delete }) => {
                 self.end_job(index, by, &name, delete);
                 Ok(None)
@@ -105,6 +108,7 @@ impl World {
                 Ok(None)
             }
             Effect::Deployment(Act::CreateRollback(new)) => self.create(index, key, by, new),
+            Effect::Deployment(act) => self.service_effect(index, by, act),
             Effect::Group(GroupAct::Create(new)) => self.create_desired(index, key, by, new),
             Effect::Group(GroupAct::Prune { name, uid }) => {
                 if self.store.deployment(&name).is_some_and(|d| d.uid() == uid) {
@@ -112,6 +116,7 @@ impl World {
                 }
                 Ok(None)
             }
+            Effect::Group(act) => self.service_group_effect(index, key, by, act),
         }
     }
 

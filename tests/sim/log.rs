@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sluice::api::{Deployment, DeploymentGroup, EventStatus};
 use sluice::engine::Note;
 
-use super::objects::{JobEnd, Object, Route};
+use super::objects::{JobEnd, Object, Route, Service, Slice, TaskSet};
 use super::store::{Actor, Commit};
 
 /// The lines so far.
@@ -50,6 +50,7 @@ impl Log {
             Actor::Gateway => "gateway",
             Actor::Jobs => "jobs",
             Actor::Kubelet => "kubelet",
+            Actor::Cluster => "cluster",
             Actor::Garbage => "garbage",
             Actor::Controller(0, _) => "sluice",
             Actor::Controller(..) => "sluice-2",
@@ -57,6 +58,8 @@ impl Log {
         let mut lines = vec![];
         match (&commit.before, &commit.after) {
             (None, Some(Object::Deployment(d))) => lines.push(format!("{}: created", d.name())),
+            (Some(Object::Slice(_)), None) => {}
+            (Some(Object::Pod(_)), None) if commit.by == Actor::Cluster || commit.by == Actor::Garbage => {}
             (Some(o), None) => lines.push(format!("{:?} {} is gone", o.key().0, o.key().1)),
             (Some(Object::Deployment(before)), Some(Object::Deployment(after))) => {
                 lines.extend(deployment(before, after));
@@ -73,14 +76,62 @@ impl Log {
                 };
                 lines.push(format!("Job {} {end}", after.name));
             }
-            (_, Some(Object::Service(service))) => {
-                lines.push(format!("Service {} has {} ready endpoints", service.name, service.ready));
+            (before, Some(Object::Service(after))) => {
+                lines.extend(service(before.as_ref().and_then(Object::service).map(|s| &**s), after));
+            }
+            (_, Some(Object::Slice(slice))) => lines.push(endpoints(slice)),
+            (before, Some(Object::TaskSet(after))) => {
+                lines.extend(task_set(before.as_ref().and_then(Object::task_set).map(|t| &**t), after));
+            }
+            (Some(Object::Pod(before)), Some(Object::Pod(after))) if before.problem != after.problem => {
+                lines.extend(after.problem.clone());
             }
             _ => {}
         }
         for line in lines {
             self.line(commit.at, who, &line);
         }
+    }
+}
+
+fn service(before: Option<&Service>, after: &Service) -> Option<String> {
+    let name = &after.name;
+    if let Some(ready) = after.ready {
+        return Some(format!("Service {name} has {ready} ready endpoints"));
+    }
+    let facts = |s: &Service| (s.selector.clone(), s.target_ports.clone());
+    if before.is_some_and(|b| facts(b) == facts(after) && b.group_uid != after.group_uid) {
+        return Some(format!("Service {name} is let go of"));
+    }
+    let ports = after.target_ports.join(", ");
+    let selector: Vec<_> = after.selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    Some(match selector.as_slice() {
+        [] => format!("Service {name} selects nobody"),
+        some => format!("Service {name} selects {}, port {ports}", some.join(",")),
+    })
+}
+
+fn endpoints(slice: &Slice) -> String {
+    let mut owners = std::collections::BTreeMap::<&str, usize>::new();
+    slice.pods.values().for_each(|owner| *owners.entry(owner).or_default() += 1);
+    let told: Vec<_> = owners.iter().map(|(owner, n)| format!("{n} of {owner}")).collect();
+    let told = if told.is_empty() { "none".into() } else { told.join(", ") };
+    format!("endpoints of {}: {told}", slice.service)
+}
+
+fn task_set(before: Option<&TaskSet>, after: &TaskSet) -> Option<String> {
+    let name = &after.name;
+    match before {
+        None => Some(format!("ReplicaSet {name} is created, {} pods", after.replicas)),
+        Some(b) if b.replicas != after.replicas => {
+            Some(format!("ReplicaSet {name} goes from {} to {} pods", b.replicas, after.replicas))
+        }
+        Some(b) if b.group_uid != after.group_uid => {
+            let whose = if after.group_uid.is_some() { "is adopted" } else { "is let go of" };
+            Some(format!("ReplicaSet {name} {whose}"))
+        }
+        Some(b) if b.failure != after.failure => after.failure.clone(),
+        Some(_) => None,
     }
 }
 

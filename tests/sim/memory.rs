@@ -18,6 +18,8 @@ pub struct Memory {
     pub refused: BTreeMap<String, i64>,
     /// By group: how the creation of its desired revision was refused.
     pub refused_creations: BTreeMap<String, CreationRefused>,
+    /// By Deployment's uid: how the creation of its task set was refused.
+    pub refused_task_sets: BTreeMap<String, String>,
     own: BTreeMap<Key, u64>,
 }
 
@@ -48,15 +50,25 @@ impl Memory {
                     seen.push(Sighting { generation: status.generation, time: now });
                 }
             }
-            Some(Object::Service(service)) if service.ready > 0 => {
-                self.ready_since.entry(key.1.clone()).or_insert(now);
+            Some(Object::Service(service)) => {
+                if let Some(ready) = service.ready {
+                    self.note_ready(&key.1, ready > 0, now);
+                }
             }
+            Some(Object::Slice(slice)) => self.note_ready(&key.1, !slice.pods.is_empty(), now),
             None if key.0 == Kind::Route => {
                 self.sightings.remove(&key.1);
             }
-            _ => {
-                self.ready_since.remove(&key.1);
-            }
+            None if matches!(key.0, Kind::Service | Kind::Slice) => self.note_ready(&key.1, false, now),
+            _ => {}
+        }
+    }
+
+    fn note_ready(&mut self, service: &str, is_ready: bool, now: Timestamp) {
+        if is_ready {
+            self.ready_since.entry(service.into()).or_insert(now);
+        } else {
+            self.ready_since.remove(service);
         }
     }
 

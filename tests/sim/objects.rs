@@ -1,5 +1,6 @@
 //! The objects of the simulated API server. Ours are the real kinds; the others are what matters of theirs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,6 +18,10 @@ pub enum Kind {
     Service,
     Job,
     ConfigMap,
+    Slice,
+    TaskSet,
+    Pod,
+    PodTemplate,
 }
 
 /// Kind and name; everything is in one namespace.
@@ -34,6 +39,10 @@ pub enum Object {
     Service(Arc<Service>),
     Job(Arc<Job>),
     ConfigMap(Arc<ConfigMap>),
+    Slice(Arc<Slice>),
+    TaskSet(Arc<TaskSet>),
+    Pod(Arc<Pod>),
+    PodTemplate(Arc<PodTemplate>),
 }
 
 /// An HTTPRoute: rules, and the gateway's word.
@@ -73,12 +82,70 @@ pub struct GatewayStatus {
     pub written: Timestamp,
 }
 
-/// A Service with its endpoints.
-#[derive(Clone, Debug, PartialEq)]
+/// A Service.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
     pub name: String,
+    pub uid: String,
     pub ports: Vec<i32>,
-    pub ready: usize,
+    /// Ready endpoints that somebody else looks after (Function); `None`: those of its EndpointSlice.
+    pub ready: Option<usize>,
+    pub selector: Labels,
+    pub target_ports: Vec<String>,
+    /// The group that made it.
+    pub group_uid: Option<String>,
+}
+
+/// Labels, or a selector of them.
+pub type Labels = BTreeMap<String, String>;
+
+/// The ready endpoints of a Service, as the endpoints controller saw them last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice {
+    pub service: String,
+    /// Pod, and the ReplicaSet that owns it.
+    pub pods: BTreeMap<String, String>,
+}
+
+/// A ReplicaSet: a task set, or what somebody's own Deployment made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskSet {
+    pub name: String,
+    pub uid: String,
+    pub generation: i64,
+    pub group: Option<String>,
+    pub group_uid: Option<String>,
+    pub deployment_uid: Option<String>,
+    pub task_definition: Option<String>,
+    pub container: Option<(String, i32)>,
+    pub replicas: i32,
+    /// The labels of its pods.
+    pub labels: Labels,
+    /// How its pods fare: see `kubelet`.
+    pub plan: String,
+    pub total: i32,
+    pub ready: i32,
+    pub observed_generation: i64,
+    /// What the API server says to the creation of its pods.
+    pub failure: Option<String>,
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pod {
+    pub name: String,
+    pub owner: String,
+    pub labels: Labels,
+    pub is_ready: bool,
+    /// What holds it back.
+    pub problem: Option<String>,
+}
+
+/// A PodTemplate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplate {
+    pub name: String,
+    pub template: serde_json::Value,
 }
 
 /// A hook's Job.
@@ -122,6 +189,10 @@ impl Object {
             Self::Service(o) => (Kind::Service, o.name.clone()),
             Self::Job(o) => (Kind::Job, o.name.clone()),
             Self::ConfigMap(o) => (Kind::ConfigMap, o.name.clone()),
+            Self::Slice(o) => (Kind::Slice, o.service.clone()),
+            Self::TaskSet(o) => (Kind::TaskSet, o.name.clone()),
+            Self::Pod(o) => (Kind::Pod, o.name.clone()),
+            Self::PodTemplate(o) => (Kind::PodTemplate, o.name.clone()),
         }
     }
 
@@ -148,5 +219,20 @@ impl Object {
     /// The Service, if it is one.
     pub fn service(&self) -> Option<&Arc<Service>> {
         if let Self::Service(o) = self { Some(o) } else { None }
+    }
+
+    /// The EndpointSlice, if it is one.
+    pub fn slice(&self) -> Option<&Arc<Slice>> {
+        if let Self::Slice(o) = self { Some(o) } else { None }
+    }
+
+    /// The ReplicaSet, if it is one.
+    pub fn task_set(&self) -> Option<&Arc<TaskSet>> {
+        if let Self::TaskSet(o) = self { Some(o) } else { None }
+    }
+
+    /// The pod, if it is one.
+    pub fn pod(&self) -> Option<&Arc<Pod>> {
+        if let Self::Pod(o) = self { Some(o) } else { None }
     }
 }

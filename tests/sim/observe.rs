@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sluice::api::{Deployment, DeploymentGroup, EventName, ROLLBACK_OF_ANNOTATION, Revision};
+use sluice::api::{
+    Deployment, DeploymentGroup, EventName, ROLLBACK_OF_ANNOTATION, Revision, TASK_SET_LABEL,
+};
 use sluice::engine::facts::{
-    BackendFact, Facts, GatewayFact, JobFact, JobState, RevisionFact, RollbackFact, RouteFact, RuleFact,
-    ServiceFact,
+    BackendFact, Facts, GatewayFact, JobFact, JobState, PodTemplateFact, RevisionFact, RollbackFact, RouteFact,
+    RuleFact, ServiceFact, TaskSetFact,
 };
 use sluice::engine::group::GroupFacts;
 use sluice::engine::{hooks, needs};
@@ -30,9 +32,17 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
         }
         _ => needs::Needs::default(),
     };
-    let route = needs.route.as_deref().and_then(|r| cache.get(Kind::Route, r)).and_then(Object::route);
     let own = [(Kind::Deployment, name.to_owned())];
-    let written = own.into_iter().chain(needs.route.clone().map(|r| (Kind::Route, r)));
+    let routes = needs.route.iter().chain(&needs.test_route).map(|r| (Kind::Route, r.clone()));
+    let services: BTreeMap<String, ServiceFact> =
+        needs.services.iter().map(|s| (s.clone(), service(cache, memory, s))).collect();
+    let triggering = triggering(cache, &deployment);
+    let mut task_sets = needs.task_sets.clone();
+    task_sets.extend(triggering.as_deref().map(needs::task_sets_of).unwrap_or_default());
+    task_sets.extend(services.values().filter_map(|s| s.selector.get(TASK_SET_LABEL).cloned()));
+    let written = own.into_iter().chain(routes);
+    let written = written.chain(needs.services.iter().map(|s| (Kind::Service, s.clone())));
+    let written = written.chain(task_sets.iter().map(|t| (Kind::TaskSet, t.clone())));
     let jobs = jobs(cache, store, &deployment);
     let written: Vec<Key> =
         written.chain(job_names(&deployment).into_iter().map(|(_, n)| (Kind::Job, n))).collect();
@@ -48,10 +58,14 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
         hooks: needs.hooks.iter().filter_map(|h| hook(cache, h)).collect(),
         revision,
         rival: rival(cache, &deployment, group.as_deref()),
-        triggering: triggering(cache, &deployment),
+        triggering,
         rollback: rollback(cache, &deployment),
-        route: route.map(|r| Arc::new(route_fact(r, memory))),
-        services: needs.services.iter().map(|s| (s.clone(), service(cache, memory, s))).collect(),
+        pod_template: needs.pod_template.as_deref().and_then(|name| pod_template(cache, name)),
+        task_sets: task_sets.iter().filter_map(|t| Some((t.clone(), task_set(cache, t)?))).collect(),
+        task_set_refused: memory.refused_task_sets.get(deployment.uid()).cloned(),
+        route: needs.route.as_deref().and_then(|r| route(cache, memory, r)),
+        test_route: needs.test_route.as_deref().and_then(|r| route(cache, memory, r)),
+        services,
         jobs,
         calls: memory.calls.clone(),
         namespace_is_going: false,
@@ -157,6 +171,11 @@ fn jobs(cache: &Cache, store: &Store, deployment: &Deployment) -> BTreeMap<Event
     facts
 }
 
+fn route(cache: &Cache, memory: &Memory, name: &str) -> Option<Arc<RouteFact>> {
+    let route = cache.get(Kind::Route, name).and_then(Object::route)?;
+    Some(Arc::new(route_fact(route, memory)))
+}
+
 fn route_fact(route: &Route, memory: &Memory) -> RouteFact {
     let backend = |b: &super::objects::Backend| BackendFact {
         service: Some(b.service.clone()),
@@ -188,13 +207,59 @@ fn route_fact(route: &Route, memory: &Memory) -> RouteFact {
 fn service(cache: &Cache, memory: &Memory, name: &str) -> ServiceFact {
     match cache.get(Kind::Service, name).and_then(Object::service) {
         None => ServiceFact::default(),
-        Some(s) => ServiceFact {
-            exists: true,
-            ports: s.ports.clone(),
-            ready: Some(s.ready),
-            ready_since: memory.ready_since.get(name).copied(),
-        },
+        Some(s) => {
+            let slice = cache.get(Kind::Slice, name).and_then(Object::slice);
+            let mut ready_of = BTreeMap::new();
+            for owner in slice.iter().flat_map(|s| s.pods.values()) {
+                *ready_of.entry(owner.clone()).or_default() += 1;
+            }
+            ServiceFact {
+                exists: true,
+                ports: s.ports.clone(),
+                ready: Some(s.ready.unwrap_or_else(|| slice.map_or(0, |s| s.pods.len()))),
+                ready_since: memory.ready_since.get(name).copied(),
+                ready_of,
+                uid: s.uid.clone(),
+                version: cache
+                    .objects
+                    .get(&(Kind::Service, name.to_owned()))
+                    .map(|s| s.version.to_string())
+                    .unwrap_or_default(),
+                group_uid: s.group_uid.clone(),
+                selector: s.selector.clone(),
+                target_ports: s.target_ports.clone(),
+            }
+        }
     }
+}
+
+fn pod_template(cache: &Cache, name: &str) -> Option<Arc<PodTemplateFact>> {
+    match cache.get(Kind::PodTemplate, name)? {
+        Object::PodTemplate(t) => {
+            Some(Arc::new(PodTemplateFact { name: name.into(), template: t.template.clone() }))
+        }
+        _ => None,
+    }
+}
+
+fn task_set(cache: &Cache, name: &str) -> Option<TaskSetFact> {
+    let found = cache.get(Kind::TaskSet, name)?.task_set()?;
+    let held = cache.all(Kind::Pod).filter_map(Object::pod).filter(|p| p.owner == name);
+    let refused = found.failure.as_ref().map(|words| format!("pods cannot be created: {words}"));
+    Some(TaskSetFact {
+        uid: found.uid.clone(),
+        generation: found.generation,
+        group_uid: found.group_uid.clone(),
+        deployment_uid: found.deployment_uid.clone(),
+        task_definition: found.task_definition.clone(),
+        container: found.container.clone(),
+        replicas: found.replicas,
+        total: found.total,
+        ready: found.ready,
+        is_observed: found.observed_generation >= found.generation,
+        is_going: false,
+        problem: refused.or_else(|| held.filter_map(|p| p.problem.clone()).next()),
+    })
 }
 
 /// The facts of one group; `None` if it is gone, or if the cache lacks what this believer wrote itself.
@@ -202,9 +267,13 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
     let group = cache.get(Kind::Group, name)?.group()?.clone();
     let status = group.status.as_ref();
     let serving = status.and_then(|s| s.last_successful_deployment.as_ref()).and_then(|l| l.serving.as_ref());
-    let route_key = serving.map(|s| (Kind::Route, s.route.clone()));
-    let own = [(Kind::Group, name.to_owned())];
-    if own.iter().chain(&route_key).any(|key| !memory.is_current(cache, key)) {
+    let target = group.spec.service.as_ref();
+    let production = target.and_then(|t| t.production_listener.http_route.as_ref());
+    let route_name = production.map(|r| r.name.clone()).or(serving.map(|s| s.route.clone()));
+    let test_name = target.and_then(|t| t.test_listener.as_ref()).map(|t| t.http_route.name.clone());
+    let routes = route_name.iter().chain(&test_name).map(|r| (Kind::Route, r.clone()));
+    let own: Vec<Key> = routes.chain([(Kind::Group, name.to_owned())]).chain(of_service(cache, &group)).collect();
+    if own.iter().any(|key| !memory.is_current(cache, key)) {
         return None;
     }
     let config = group.spec.deployment_config_name.as_deref().and_then(|c| cache.get(Kind::Config, c));
@@ -227,15 +296,43 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
         is_grant_checked,
         revision: group.spec.revision.as_ref().map_or(RevisionFact::NotRead, |r| source(cache, r)),
         refused: memory.refused_creations.get(name).cloned(),
-        route: route_key
-            .and_then(|(k, n)| cache.get(k, &n))
-            .and_then(Object::route)
-            .map(|r| Arc::new(route_fact(r, memory))),
-        services: cache
-            .all(Kind::Service)
-            .map(|o| o.key().1)
-            .map(|n| (n.clone(), service(cache, memory, &n)))
+        route: route_name.and_then(|r| route(cache, memory, &r)),
+        test_route: test_name.and_then(|r| route(cache, memory, &r)),
+        task_sets: task_sets_of(cache, name)
+            .filter_map(|t| Some((t.clone(), task_set(cache, &t)?)))
             .collect(),
+        rivals: cache
+            .all(Kind::Group)
+            .filter_map(Object::group)
+            .filter(|g| g.spec.service.is_some() && g.metadata.name != group.metadata.name)
+            .cloned()
+            .collect(),
+        services: services_of(cache, &group).into_iter().map(|n| (n.clone(), service(cache, memory, &n))).collect(),
         group,
     })
+}
+
+/// Every ReplicaSet that bears the group's name.
+fn task_sets_of<'a>(cache: &'a Cache, group: &'a str) -> impl Iterator<Item = String> + 'a {
+    let task_sets = cache.all(Kind::TaskSet).filter_map(Object::task_set);
+    task_sets.filter(move |t| t.group.as_deref() == Some(group)).map(|t| t.name.clone())
+}
+
+/// The Services that a group looks at: on the Function platform every one, as the real one looks at those with weight.
+fn services_of(cache: &Cache, group: &DeploymentGroup) -> Vec<String> {
+    let Some(target) = &group.spec.service else {
+        return cache.all(Kind::Service).map(|o| o.key().1).collect();
+    };
+    let front = target.production_listener.service.iter().map(|s| s.name.clone());
+    target.target_groups.iter().cloned().chain(front).collect()
+}
+
+/// The task sets and Services that the cache must have seen our own writes of.
+fn of_service(cache: &Cache, group: &DeploymentGroup) -> Vec<Key> {
+    if group.spec.service.is_none() {
+        return vec![];
+    }
+    let name = group.metadata.name.as_deref().unwrap_or_default();
+    let task_sets = task_sets_of(cache, name).map(|t| (Kind::TaskSet, t));
+    task_sets.chain(services_of(cache, group).into_iter().map(|s| (Kind::Service, s))).collect()
 }

@@ -15,6 +15,7 @@ pub fn check(world: &World) -> Holds {
         every_run_ends(deployment)?;
     }
     no_job_is_left_held(world)?;
+    super::invariants::sides::nothing_is_left_running(&world.store)?;
     a_quiet_world_plans_nothing(world)
 }
 

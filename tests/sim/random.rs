@@ -26,6 +26,7 @@ fn pace(rng: &mut Rng) -> Pace {
         pause: (1_000, 15_000),
         losses: rng.pick(&[0, 0, 20]),
         is_shuffled: true,
+        ..Pace::calm()
     }
 }
 

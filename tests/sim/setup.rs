@@ -18,7 +18,8 @@ pub const GROUP: &str = "hello-prod";
 /// Its route.
 pub const ROUTE: &str = "hello";
 
-fn read<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {
+/// A value of a kind from JSON.
+pub fn read<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
@@ -53,7 +54,8 @@ pub fn shop(seed: u64, pace: Pace, group: serde_json::Value) -> World {
     world
 }
 
-fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
+/// Puts the fields of `from` over those of `into`.
+pub fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
     if let (Some(into), serde_json::Value::Object(from)) = (into.as_object_mut(), from) {
         into.extend(from);
     }
@@ -66,7 +68,8 @@ pub fn application() -> Object {
 
 /// A Service with so many ready endpoints.
 pub fn service(name: &str, ready: usize) -> Object {
-    Object::Service(Arc::new(Service { name: name.into(), ports: vec![8080], ready }))
+    let service = Service { name: name.into(), ports: vec![8080], ready: Some(ready), ..Service::default() };
+    Object::Service(Arc::new(service))
 }
 
 /// The route with one rule.
@@ -117,10 +120,21 @@ pub fn appspec(target: &str, current: Option<&str>, hooks: &[(&str, &str)]) -> S
     text
 }
 
+/// How the pods of a template fare.
+pub fn plan_of(template: &serde_json::Value) -> String {
+    let plan = template.pointer("/metadata/annotations/plan").and_then(|p| p.as_str());
+    plan.unwrap_or("starts").into()
+}
+
 /// Creates a Deployment of an AppSpec; `more` is merged into its spec.
 pub fn deploy(world: &mut World, name: &str, content: &str, more: serde_json::Value) {
+    deploy_to(world, GROUP, name, content, more);
+}
+
+/// The same in a group.
+pub fn deploy_to(world: &mut World, group: &str, name: &str, content: &str, more: serde_json::Value) {
     let mut spec = json!({
-        "deploymentGroupRef": {"name": GROUP},
+        "deploymentGroupRef": {"name": group},
         "revision": {"appSpecContent": {"content": content}},
     });
     merge(&mut spec, more);
@@ -165,7 +179,7 @@ pub fn set_ready(world: &mut World, name: &str, ready: usize) {
     let key = (Kind::Service, name.to_owned());
     let changed = world.store.change(&Actor::Kubelet, &key, |o| {
         if let Object::Service(s) = o {
-            Arc::make_mut(s).ready = ready;
+            Arc::make_mut(s).ready = Some(ready);
         }
     });
     if changed.is_err() {
@@ -175,7 +189,12 @@ pub fn set_ready(world: &mut World, name: &str, ready: usize) {
 
 /// Edits the group's spec.
 pub fn edit_group(world: &mut World, edit: impl FnOnce(&mut DeploymentGroup)) {
-    let _ = world.store.change(&Actor::User, &(Kind::Group, GROUP.into()), |o| {
+    edit_named_group(world, GROUP, edit);
+}
+
+/// Edits a group's spec.
+pub fn edit_named_group(world: &mut World, name: &str, edit: impl FnOnce(&mut DeploymentGroup)) {
+    let _ = world.store.change(&Actor::User, &(Kind::Group, name.into()), |o| {
         if let Object::Group(group) = o {
             let group = Arc::make_mut(group);
             edit(group);
@@ -220,9 +239,14 @@ pub fn phase_is(name: &'static str, phase: Phase) -> impl Fn(&Store) -> bool {
 
 /// Holds once every Deployment has ended, at least `count` of them, and the group holds no grant.
 pub fn all_ended(count: usize) -> impl Fn(&Store) -> bool {
+    all_ended_in(GROUP, count)
+}
+
+/// The same of a group.
+pub fn all_ended_in(group: &'static str, count: usize) -> impl Fn(&Store) -> bool {
     move |store| {
         let all: Vec<_> = store.all(Kind::Deployment).filter_map(Object::deployment).collect();
-        let group = store.get(Kind::Group, GROUP).and_then(Object::group);
+        let group = store.get(Kind::Group, group).and_then(Object::group);
         let is_free = group.and_then(|g| g.status.as_ref()).is_some_and(|s| s.active_deployment.is_none());
         all.len() >= count
             && is_free

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sluice::api::{Deployment, DeploymentGroupStatus, DeploymentStatus, TRAFFIC_FINALIZER};
-use sluice::engine::plan::{Edit, SetWeights};
+use sluice::api::{
+    Deployment, DeploymentGroupStatus, DeploymentStatus, TASK_SET_FINALIZER, TRAFFIC_FINALIZER,
+};
+use sluice::engine::plan::{Edit, PointService, ScaleTaskSet, SetWeights};
 
-use super::objects::{Backend, Key, Kind, Object, Route};
+use super::objects::{Backend, Key, Kind, Object, Route, Service, TaskSet};
 
 /// Who writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Actor {
     Gateway,
     Jobs,
     Kubelet,
+    /// The controllers of ReplicaSets and of EndpointSlices.
+    Cluster,
     Garbage,
     /// A believer, on behalf of one of its keys.
     Controller(usize, Key),
@@ -120,7 +124,11 @@ impl Store {
         if self.objects.contains_key(&key) {
             return Err(Refusal::AlreadyExists);
         }
-        let (uid, now) = (self.uid(), self.now);
+        // Those who come and go of their own accord take no number: the names made from a uid would follow their pace.
+        let is_numbered = !matches!(key.0, Kind::Slice | Kind::TaskSet | Kind::Pod)
+            && (key.0 != Kind::Service || *by == Actor::User || *by == Actor::Kubelet);
+        let local = format!("{}-{}", key.1, self.version + 1);
+        let (uid, now) = (if is_numbered { self.uid() } else { String::new() }, self.now);
         let fresh = |meta: &mut kube::core::ObjectMeta| {
             meta.uid = Some(uid.clone());
             meta.generation = Some(1);
@@ -137,7 +145,12 @@ impl Store {
                 (route.uid, route.generation) = (uid.clone(), 1);
             }
             Object::Job(o) => Arc::make_mut(o).uid = uid.clone(),
-            Object::Service(_) | Object::ConfigMap(_) => {}
+            Object::Service(o) => Arc::make_mut(o).uid = local,
+            Object::TaskSet(o) => {
+                let task_set = Arc::make_mut(o);
+                (task_set.uid, task_set.generation) = (local, 1);
+            }
+            Object::ConfigMap(_) | Object::Slice(_) | Object::Pod(_) | Object::PodTemplate(_) => {}
         }
         Ok(self.commit(by, key, Some(object)))
     }
@@ -210,20 +223,74 @@ impl Store {
         Ok(self.commit(by, key, Some(Object::Route(Arc::new(edited)))))
     }
 
-    /// Adds or removes our finalizer, if the Deployment still stands at `version`.
+    /// Adds or removes our finalizer, if the Deployment or group still stands at `version`.
     pub fn hold(&mut self, by: &Actor, key: &Key, version: u64, is_on: bool) -> Answer {
         self.expect(key, version)?;
-        let written = self.change(by, key, |o| {
-            if let Object::Deployment(d) = o {
-                let finalizers = Arc::make_mut(d).metadata.finalizers.get_or_insert_default();
-                finalizers.retain(|f| f != TRAFFIC_FINALIZER);
-                if is_on {
-                    finalizers.push(TRAFFIC_FINALIZER.into());
-                }
+        let set = |finalizers: &mut Vec<String>, name: &str| {
+            finalizers.retain(|f| f != name);
+            if is_on {
+                finalizers.push(name.into());
             }
+        };
+        let written = self.change(by, key, |o| match o {
+            Object::Deployment(d) => {
+                let finalizers = Arc::make_mut(d).metadata.finalizers.get_or_insert_default();
+                set(finalizers, TRAFFIC_FINALIZER);
+            }
+            Object::Group(g) => {
+                let finalizers = Arc::make_mut(g).metadata.finalizers.get_or_insert_default();
+                set(finalizers, TASK_SET_FINALIZER);
+            }
+            _ => {}
         });
         self.collect();
         written
+    }
+
+    /// The JSON Patch of a size: tests uid and generation.
+    pub fn scale(&mut self, by: &Actor, scale: &ScaleTaskSet) -> Answer {
+        let key = (Kind::TaskSet, scale.name.clone());
+        let found = self.get(key.0, &key.1).and_then(Object::task_set).ok_or(Refusal::NotFound)?;
+        if found.uid != scale.uid || found.generation != scale.generation {
+            return Err(Refusal::Unprocessable);
+        }
+        self.change(by, &key, |o| {
+            if let Object::TaskSet(t) = o
+                && t.replicas != scale.replicas
+            {
+                let t = Arc::make_mut(t);
+                (t.replicas, t.generation) = (scale.replicas, t.generation + 1);
+            }
+        })
+    }
+
+    /// The JSON Patch of a selector and its target ports: tests uid and resourceVersion.
+    pub fn point(&mut self, by: &Actor, point: &PointService) -> Answer {
+        let key = (Kind::Service, point.service.clone());
+        let stored = self.objects.get(&key).ok_or(Refusal::NotFound)?;
+        let found = stored.object.service().ok_or(Refusal::NotFound)?;
+        if found.uid != point.uid || stored.version.to_string() != point.version {
+            return Err(Refusal::Unprocessable);
+        }
+        self.change(by, &key, |o| {
+            if let Object::Service(s) = o {
+                let s = Arc::make_mut(s);
+                s.selector.clone_from(&point.selector);
+                if let Some(port) = &point.target_port {
+                    s.target_ports = vec![port.clone(); point.ports];
+                }
+            }
+        })
+    }
+
+    /// The Service of that name.
+    pub fn service(&self, name: &str) -> Option<&Arc<Service>> {
+        self.get(Kind::Service, name).and_then(Object::service)
+    }
+
+    /// The ReplicaSet of that name.
+    pub fn task_set(&self, name: &str) -> Option<&Arc<TaskSet>> {
+        self.get(Kind::TaskSet, name).and_then(Object::task_set)
     }
 
     /// Deletes an object, or marks it where a finalizer holds it. Deleting what is gone is no error.
@@ -233,10 +300,13 @@ impl Store {
             Object::Deployment(d) if d.metadata.deletion_timestamp.is_none() => {
                 Arc::make_mut(d).metadata.deletion_timestamp = Some(Time(now));
             }
+            Object::Group(g) if g.metadata.deletion_timestamp.is_none() => {
+                Arc::make_mut(g).metadata.deletion_timestamp = Some(Time(now));
+            }
             Object::Job(j) => Arc::make_mut(j).is_going = true,
             _ => {}
         });
-        if matches!(key.0, Kind::Deployment | Kind::Job) {
+        if matches!(key.0, Kind::Deployment | Kind::Job | Kind::Group) {
             return self.collect();
         }
         self.commit(by, key.clone(), None);
@@ -248,6 +318,10 @@ impl Store {
             Object::Deployment(d) => {
                 d.metadata.deletion_timestamp.is_some()
                     && d.metadata.finalizers.as_deref().unwrap_or_default().is_empty()
+            }
+            Object::Group(g) => {
+                g.metadata.deletion_timestamp.is_some()
+                    && g.metadata.finalizers.as_deref().unwrap_or_default().is_empty()
             }
             Object::Job(j) => j.is_going && !j.is_held,
             _ => false,

@@ -7,7 +7,29 @@ use super::setup::*;
 use super::world::{Pace, World};
 
 /// Name and world of a story.
-pub type Story = (&'static str, fn() -> World);
+pub struct Story {
+    pub name: String,
+    pub tell: Box<dyn Fn() -> World + Send + Sync>,
+}
+
+impl Story {
+    /// A story.
+    pub fn new(name: impl Into<String>, tell: impl Fn() -> World + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), tell: Box::new(tell) }
+    }
+}
+
+/// Every story of both platforms.
+pub fn stories() -> Vec<Story> {
+    let function = STORIES.iter().map(|(name, tell)| Story::new(*name, tell));
+    function.chain(super::service_stories::stories()).collect()
+}
+
+/// The world of the story of that name.
+pub fn find(name: &str) -> World {
+    let all = stories();
+    (all.iter().find(|s| s.name == name).unwrap().tell)()
+}
 
 fn plain(group: Value) -> World {
     shop(1, Pace::calm(), group)
@@ -41,8 +63,8 @@ fn hooked(world: &mut World, event: &'static str) {
     );
 }
 
-/// Every story.
-pub const STORIES: &[Story] = &[
+/// Every Function story.
+const STORIES: &[(&str, fn() -> World)] = &[
     ("all_at_once", || {
         let mut w = plain(json!({}));
         deploys(&mut w, "d1", "2");

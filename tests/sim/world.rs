@@ -20,6 +20,12 @@ pub struct Pace {
     pub step: (i64, i64),
     pub gateway: (i64, i64),
     pub job: (i64, i64),
+    /// The controller of ReplicaSets.
+    pub replicas: (i64, i64),
+    /// The kubelet, from a pod's creation to its readiness.
+    pub kubelet: (i64, i64),
+    /// The controller of EndpointSlices.
+    pub endpoints: (i64, i64),
     /// One of so many sub-steps is preceded by a long pause; 0 is never.
     pub pauses: i64,
     /// A long pause.
@@ -38,6 +44,9 @@ impl Pace {
             step: (0, 0),
             gateway: (300, 300),
             job: (4_000, 4_000),
+            replicas: (100, 100),
+            kubelet: (5_000, 5_000),
+            endpoints: (200, 200),
             pauses: 0,
             pause: (0, 0),
             losses: 0,
@@ -65,6 +74,10 @@ pub struct World {
     pub gateway_refuses: Option<String>,
     /// What the API server says to the creation of a desired revision's Deployment while it refuses it.
     pub creations_refused: Option<String>,
+    /// What the API server says to the creation of a task set while it refuses it.
+    pub task_sets_refused: Option<String>,
+    /// Pods made so far.
+    pub pods_made: usize,
     /// Execution ids whose later answer is under way.
     pub later: BTreeSet<String>,
     pub start: Timestamp,
@@ -98,13 +111,15 @@ impl World {
             pace,
             script: vec![],
             agenda: BTreeMap::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(&pace),
             log: Log::new(start),
             sub_steps: 0,
             crash_at: None,
             gateway_is_silent: false,
             gateway_refuses: None,
             creations_refused: None,
+            task_sets_refused: None,
+            pods_made: 0,
             later: BTreeSet::new(),
             start,
             absorbed: 0,

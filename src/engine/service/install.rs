@@ -2,14 +2,16 @@
 //!
 //! Only the idle side is touched. A rollback finds its side standing and passes as soon as it can serve.
 
-use super::task_set;
+use jiff::Timestamp;
+
+use super::{task_set, terminate};
 use crate::api::EventStatus;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::Resolved;
 use crate::api::duration::Spoken;
-use crate::engine::draft::Draft;
-use crate::engine::facts::{ServiceFact, TaskSetFact};
+use crate::engine::draft::{Draft, PATIENCE};
+use crate::engine::facts::{GatewayFact, ServiceFact, TaskSetFact};
 use crate::engine::plan::{Act, CreateTaskSet, PointService};
 use crate::engine::production::Production;
 use crate::engine::shift::Verdict;
@@ -30,7 +32,7 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
         let message = format!(
             "Install did not end within {}: {}",
             Spoken(service.install_timeout.length()),
-            draft.status.message
+            draft.status.message.trim_start_matches("Install: ")
         );
         return Verdict::Failed("Timeout", message);
     }
@@ -62,7 +64,10 @@ fn install(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, service: &R
     if service.pod_template.is_none() {
         return stands(draft, service);
     }
-    scale_leftover_down(draft, resolved, service);
+    let use_ = use_of_idle(draft, resolved, service);
+    if use_ == Use::None {
+        scale_leftover_down(draft, service);
+    }
     let name = service.replacement.task_set.clone().unwrap_or_default();
     let Some(task_set) = draft.facts.task_sets.get(&name).cloned() else {
         return create(draft, index, service, &name);
@@ -73,7 +78,7 @@ fn install(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, service: &R
     }
     draft.event(index).started = true;
     if !points_at_replacement(draft, service) {
-        return point(draft, resolved, service);
+        return point(draft, resolved, service, use_);
     }
     await_pods(draft, service, &name, &task_set)
 }
@@ -102,27 +107,55 @@ fn stands(draft: &mut Draft<'_>, service: &ResolvedService) -> Verdict {
     }
 }
 
-/// A task set that stood on the idle side goes; it has had no traffic since the deployment before.
-fn scale_leftover_down(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService) {
-    let Some(leftover) = service.leftover.as_ref().filter(|_| is_idle(draft, resolved)) else { return };
+/// A task set that stood on the idle side goes.
+fn scale_leftover_down(draft: &mut Draft<'_>, service: &ResolvedService) {
+    let Some(leftover) = service.leftover.as_ref() else { return };
     if let Some(act) = task_set::scale(draft, leftover, 0) {
         draft.act(act);
     }
 }
 
-/// True if the replacement's side has no production traffic, or nobody else has it either.
-fn is_idle(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+/// How the replacement's side is in use.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Use {
+    /// It has no production traffic and has drained, or nobody answers there, or nobody else has any.
+    None,
+    /// It has none any more; its last requests have time until then.
+    Drains(Timestamp),
+    /// It has none in the route, and the gateway has not taken that yet.
+    Untaken,
+    /// It has some.
+    Serves,
+}
+
+/// The deployment before may have ended a moment ago, with its traffic hardly moved.
+fn use_of_idle(draft: &Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Use {
     let production = Production::of(resolved);
-    production.is_still()
-        || draft.facts.route.as_ref().is_some_and(|r| weights::stands_at(r, production.pair, 0))
+    if production.is_still() {
+        return Use::None;
+    }
+    let Some(route) = draft.facts.route.as_ref() else { return Use::Untaken };
+    if !weights::stands_at(route, production.pair, 0) {
+        return Use::Serves;
+    }
+    let side = draft.facts.services.get(&service.replacement.target_group);
+    if side.is_some_and(|s| s.ready == Some(0)) {
+        return Use::None;
+    }
+    // A front Service does not say since when it has been switched: it was before this deployment began.
+    let began = draft.status.start_time.unwrap_or(draft.now);
+    let since = if production.is_service { Some(began) } else { route.served_since(route.generation) };
+    let due = since.filter(|_| route.gateway == GatewayFact::Taken).map(|at| at + terminate::drain(service));
+    match due {
+        None => Use::Untaken,
+        Some(due) if due > draft.now => Use::Drains(due),
+        Some(_) => Use::None,
+    }
 }
 
 fn create(draft: &mut Draft<'_>, index: usize, service: &ResolvedService, name: &str) -> Verdict {
     if draft.event(index).started {
-        return Verdict::Failed(
-            INVALID,
-            format!("ReplicaSet {name} was deleted while it was being installed"),
-        );
+        return gone(draft, name);
     }
     if let Some(words) = &draft.facts.task_set_refused {
         let message = format!(
@@ -146,6 +179,15 @@ fn create(draft: &mut Draft<'_>, index: usize, service: &ResolvedService, name: 
     Verdict::Running
 }
 
+/// Somebody saw it and it is not there: it was deleted, unless a watch lags behind.
+fn gone(draft: &mut Draft<'_>, name: &str) -> Verdict {
+    let message = format!("ReplicaSet {name} was deleted while it was being installed");
+    if draft.wait("TaskSetMissing", format!("Install: {message}; looking again for a minute")) >= PATIENCE {
+        return Verdict::Failed(INVALID, message);
+    }
+    Verdict::Running
+}
+
 /// True if the replacement's Service sends to its task set.
 pub fn points_at_replacement(draft: &Draft<'_>, service: &ResolvedService) -> bool {
     let side = &service.replacement;
@@ -158,20 +200,32 @@ fn points_at(found: &ServiceFact, side: &ResolvedSide) -> bool {
 }
 
 /// Selector and target port move in one patch, and only on a side that has no production traffic.
-fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Verdict {
+fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService, use_: Use) -> Verdict {
     let side = &service.replacement;
     let Some(found) = draft.facts.services.get(&side.target_group).cloned() else { return Verdict::Running };
     if !found.exists {
         let cause = format!("Service {}, the replacement's target group, is gone", side.target_group);
         return shift::hold(draft, "ServiceMissing", cause, "create it again, or stop the deployment");
     }
-    if !is_idle(draft, resolved) {
-        let cause = format!(
-            "{} sends production traffic to Service {}",
-            Production::of(resolved).described(),
-            side.target_group
-        );
-        return shift::hold(draft, "WeightsChanged", cause, "its selector is moved when it has none");
+    let listener = Production::of(resolved).described();
+    match use_ {
+        Use::None => {}
+        Use::Drains(due) => {
+            let message = format!("Install: the last requests to Service {} have time to end", side.target_group);
+            draft.status.waiting = None;
+            draft.say(Says::Reconciling, "Install", message);
+            draft.wake_at(due);
+            return Verdict::Running;
+        }
+        Use::Untaken => {
+            let cause = format!("the gateway has not taken {listener} as it is");
+            let next = format!("Service {} is left alone until it has", side.target_group);
+            return shift::hold(draft, "GatewaySilent", cause, &next);
+        }
+        Use::Serves => {
+            let cause = format!("{listener} sends production traffic to Service {}", side.target_group);
+            return shift::hold(draft, "WeightsChanged", cause, "its selector is moved when it has none");
+        }
     }
     draft.act(Act::PointService(PointService {
         service: side.target_group.clone(),
@@ -192,6 +246,8 @@ fn await_pods(
 ) -> Verdict {
     if are_all_ready(draft, service, name, task_set) {
         draft.status.waiting = None;
+        let message = format!("Install: {} is ready", described(&service.replacement));
+        draft.say(Says::Reconciling, "Install", message);
         return Verdict::Done;
     }
     let side = &service.replacement;

@@ -32,24 +32,13 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
     if draft.status.termination_time.is_some() {
         return scale_down(draft, name);
     }
-    let due = due(draft, service);
+    let due = due(draft, resolved, service);
     if draft.now < due {
         say_when(draft, side, due);
         return Verdict::Running;
     }
-    if !has_left(draft, resolved) {
-        let production = Production::of(resolved);
-        let cause = format!(
-            "{} sends traffic to Service {} again, or the gateway has not taken it",
-            production.described(),
-            side.target_group
-        );
-        return shift::hold(
-            draft,
-            "WeightsChanged",
-            cause,
-            "the original is not terminated before it has none",
-        );
+    if let Some((reason, cause)) = still_serves(draft, resolved, side) {
+        return shift::hold(draft, reason, cause, "the original is not terminated before it has no traffic");
     }
     draft.status.termination_time = Some(draft.now);
     draft.status.waiting = None;
@@ -73,27 +62,44 @@ pub fn scale_down(draft: &mut Draft<'_>, name: &str) -> Verdict {
 }
 
 /// When the original may go: its wait is over or was ended, and its last requests have had time to end.
-fn due(draft: &Draft<'_>, service: &ResolvedService) -> Timestamp {
+fn due(draft: &Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Timestamp {
     let ends = draft.status.lifecycle_events.iter().filter_map(|e| e.end_time);
     let last = ends.max().unwrap_or(draft.now);
     let asked = draft.facts.deployment.spec.continue_.as_ref().and_then(|c| c.termination_wait) == Some(true);
     let waited = if asked { last } else { last + service.terminate_original.wait.length() };
-    drained(draft, service).map_or(waited, |at| at.max(waited))
+    drained(draft, resolved, service).map_or(waited, |at| at.max(waited))
 }
 
-/// When the side that lost its traffic has drained; `None` if no traffic was moved at all.
-pub fn drained(draft: &Draft<'_>, service: &ResolvedService) -> Option<Timestamp> {
+/// How long a side that has lost its traffic stands.
+pub fn drain(service: &ResolvedService) -> SignedDuration {
+    service.drain.length().max(LEAST_DRAIN)
+}
+
+/// When the side that lost its traffic has drained, whoever moved it; `None` if nothing says that any was moved.
+pub fn drained(draft: &Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Option<Timestamp> {
     let steps = draft.status.traffic.iter().flat_map(|t| &t.steps);
     let production = steps.map(|s| s.served_time.unwrap_or(s.time)).max();
     let tested = draft.status.test_traffic.map(|s| s.served_time.unwrap_or(s.time));
-    Some(production.max(tested)? + service.drain.length().max(LEAST_DRAIN))
+    let route = draft.facts.route.as_deref().filter(|_| !Production::of(resolved).is_service);
+    let taken = route.and_then(|r| r.served_since(r.generation));
+    Some(production.max(tested).max(taken)? + drain(service))
 }
 
-/// True if the production listener gives the original nothing, and the gateway has taken that.
-fn has_left(draft: &Draft<'_>, resolved: &Resolved) -> bool {
-    let pair = Production::of(resolved).pair;
+/// Why the original still counts as serving: it has weight, or the gateway has not taken that it has none.
+fn still_serves(
+    draft: &Draft<'_>,
+    resolved: &Resolved,
+    side: &ResolvedSide,
+) -> Option<(&'static str, String)> {
+    let production = Production::of(resolved);
+    let listener = production.described();
     let route = draft.facts.route.as_deref();
-    route.is_some_and(|r| weights::stands_at(r, pair, 100) && r.gateway == GatewayFact::Taken)
+    if !route.is_some_and(|r| weights::stands_at(r, production.pair, 100)) {
+        let cause = format!("{listener} does not send all traffic past Service {} any more", side.target_group);
+        return Some(("WeightsChanged", cause));
+    }
+    let is_taken = route.is_some_and(|r| r.gateway == GatewayFact::Taken);
+    (!is_taken).then(|| ("GatewaySilent", format!("the gateway has not taken {listener} as it is")))
 }
 
 fn say_when(draft: &mut Draft<'_>, side: &ResolvedSide, due: Timestamp) {

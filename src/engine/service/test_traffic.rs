@@ -49,6 +49,9 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
         let why = "the test listener names neither side any more";
         return if is_rollback { pass(draft, index, why) } else { changed(draft, listener) };
     }
+    if is_rollback && weights::stands_at(&route, pair(service), 100) {
+        return Verdict::Done;
+    }
     match draft.status.test_traffic {
         None => first(draft, index, service, &route, is_rollback),
         Some(step) => follow(draft, service, listener, &route, step, is_rollback),

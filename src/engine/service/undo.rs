@@ -7,6 +7,7 @@ use crate::api::EventName;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_status::Resolved;
 use crate::engine::draft::Draft;
+use crate::engine::facts::GatewayFact;
 use crate::engine::production::Production;
 use crate::engine::shift::Verdict;
 use crate::engine::weights;
@@ -23,7 +24,12 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         return true;
     }
     if draft.status.termination_time.is_none() {
-        if let Some(due) = terminate::drained(draft, service).filter(|at| *at > draft.now) {
+        // Whoever may still be sent to is left standing.
+        let has_served = draft.status.traffic.as_ref().is_some_and(|t| !t.steps.is_empty());
+        if has_served && !is_taken(draft) {
+            return true;
+        }
+        if let Some(due) = terminate::drained(draft, resolved, service).filter(|at| *at > draft.now) {
             draft.wake_at(due);
             return false;
         }
@@ -32,6 +38,10 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         draft.say(Says::Reconciling, "Terminating", format!("{why}: terminating {side}"));
     }
     terminate::scale_down(draft, &name) == Verdict::Done
+}
+
+fn is_taken(draft: &Draft<'_>) -> bool {
+    draft.facts.route.as_deref().is_none_or(|r| r.gateway == GatewayFact::Taken)
 }
 
 /// A side that still has production traffic, because it could not be put back, is left standing.

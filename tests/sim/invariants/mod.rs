@@ -1,6 +1,7 @@
 //! What must hold after every sub-step. Each invariant is a function over one commit and the ledger of all before it.
 
 mod ends;
+pub mod sides;
 mod starts;
 mod steps;
 mod weights;
@@ -11,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use sluice::api::deployment_status::Resolved;
 use sluice::api::{Deployment, DeploymentGroup, EventName};
 
 use super::objects::{Kind, Object, Route};
 use super::store::{Actor, Commit, Store};
+use super::world::Pace;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug)]
@@ -59,9 +62,43 @@ pub struct Ledger {
     pub calls: BTreeMap<(String, EventName), BTreeSet<String>>,
     /// How a Job will go, by execution id, as its template says.
     pub job_plans: BTreeMap<String, String>,
+    /// Listeners and endpoints.
+    pub sides: sides::Sides,
+    /// How old a picture may be that somebody acts on.
+    pub staleness: SignedDuration,
+}
+
+/// The production listener of a snapshot.
+pub fn listener(resolved: &Resolved) -> &str {
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) => &f.route,
+        (_, Some(s)) => &s.production.name,
+        _ => "",
+    }
+}
+
+/// The original and the replacement of a snapshot.
+pub fn pair(resolved: &Resolved) -> (String, String) {
+    match (&resolved.function, &resolved.service) {
+        (Some(f), _) => (f.original.clone(), f.replacement.clone()),
+        (_, Some(s)) => {
+            let replacement = s.replacement.target_group.clone();
+            let original = s.original.as_ref().map_or_else(|| replacement.clone(), |o| o.target_group.clone());
+            (original, replacement)
+        }
+        _ => <(String, String)>::default(),
+    }
 }
 
 impl Ledger {
+    /// An empty one.
+    pub fn new(pace: &Pace) -> Self {
+        let lost = if pace.losses > 0 { 60_000 } else { 0 };
+        let paused = if pace.pauses > 0 { 10_000 } else { 0 };
+        let age = 1 + pace.lag.1 + lost + paused.max(3 * pace.step.1);
+        Self { staleness: SignedDuration::from_millis(age), ..Self::default() }
+    }
+
     /// A hook's server was called.
     pub fn note_call(&mut self, deployment: &str, event: EventName, id: &str) {
         self.calls.entry((deployment.into(), event)).or_default().insert(id.into());
@@ -70,6 +107,8 @@ impl Ledger {
     /// Checks one commit against all invariants, and takes it down.
     pub fn check(&mut self, commit: &Commit, store: &Store) -> Holds {
         self.take_down(commit);
+        self.sides.take_down(commit);
+        sides::check(self, commit, store)?;
         if let (Some(Object::Route(after)), Some(Object::Route(before))) = (&commit.after, &commit.before) {
             self.check_route(commit, before, after)?;
         }
@@ -105,6 +144,9 @@ impl Ledger {
         let Some(deployment) = self.deployments.get(name) else { return Ok(()) };
         weights::the_ended_moves_nothing(deployment, before, after)?;
         weights::the_pair_keeps_its_sum(deployment, before, after)?;
+        if !sides::is_production(deployment, &after.name) {
+            return Ok(());
+        }
         weights::the_replacement_never_goes_back(deployment, before, after)?;
         weights::a_written_step_is_on_record(deployment, after)
     }
@@ -132,7 +174,9 @@ impl Ledger {
                 if let Actor::Controller(_, (Kind::Deployment, name)) = &commit.by
                     && had.is_some_and(|r| r.generation != route.generation)
                 {
-                    let uid = self.deployments.get(name).map(|d| d.uid().to_owned()).unwrap_or_default();
+                    let own = self.deployments.get(name);
+                    let own = own.filter(|d| sides::is_production(d, &route.name));
+                    let uid = own.map(|d| d.uid().to_owned()).unwrap_or_default();
                     self.writes.entry(uid).or_default().push((route.generation, commit.at));
                 }
             }

@@ -61,7 +61,7 @@ pub fn no_step_is_early(
     let Some(&(generation, _)) = ledger.writes.get(after.uid()).and_then(|w| w.last()) else {
         return early(format!("step {} of {} before any write", step.index, after.name()));
     };
-    let taken = ledger.taken.get(&resolved.function.route).map(Vec::as_slice).unwrap_or_default();
+    let taken = ledger.taken.get(super::listener(resolved)).map(Vec::as_slice).unwrap_or_default();
     let Some(&(_, at)) = taken.iter().find(|(g, _)| *g >= generation) else {
         return early(format!(
             "step {} of {} before the gateway took the last one",

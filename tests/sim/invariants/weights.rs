@@ -6,8 +6,7 @@ use super::super::objects::{Backend, Route, Rule};
 use super::{Breach, Holds};
 
 fn pair(deployment: &Deployment) -> Option<(String, String)> {
-    let f = &deployment.status.as_ref()?.resolved.as_ref()?.function;
-    Some((f.original.clone(), f.replacement.clone()))
+    Some(super::pair(deployment.status.as_ref()?.resolved.as_ref()?))
 }
 
 fn weight(rule: &Rule, service: &str) -> i32 {

@@ -1,0 +1,186 @@
+//! Courses that end otherwise: failing hooks, stops at each phase, replacement and deletion, each with what goes back.
+
+use super::*;
+
+/// The stories.
+pub fn stories() -> Vec<Story> {
+    [failures(), stops(), interruptions(), installs(), groups()].into_iter().flatten().collect()
+}
+
+fn failures() -> Vec<Story> {
+    let failing = |name: &str, hooks: &'static [(&'static str, &'static str)], rolls: bool| {
+        Story::new(format!("service/{name}"), move || {
+            let mut w = plain(if rolls { rolling_back() } else { linear() });
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", hooks);
+            w
+        })
+    };
+    vec![
+        failing("before_install_fails", &[("BeforeInstall", "check")], true),
+        failing("after_install_fails", &[("AfterInstall", "check")], true),
+        failing("after_test_traffic_fails", &[("AfterAllowTestTraffic", "check")], true),
+        failing("before_traffic_fails", &[("BeforeAllowTraffic", "check")], true),
+        failing("after_traffic_fails", &[("AfterAllowTraffic", "check")], true),
+        failing("after_install_fails_without_rollback", &[("AfterInstall", "check")], false),
+        failing("after_test_traffic_fails_without_rollback", &[("AfterAllowTestTraffic", "check")], false),
+        failing("after_traffic_fails_without_rollback", &[("AfterAllowTraffic", "check")], false),
+        Story::new("service/failed_without_rollback_and_deployed_again", || {
+            let mut w = plain(linear());
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
+            w.then("creates Deployment d2 of PodTemplate web-3", phase_is("d1", Phase::Failed), 0, |w| {
+                deploy(w, "d2", &appspec("web-3", &[]));
+            });
+            w
+        }),
+    ]
+}
+
+/// When a stop comes: name, condition, milliseconds after it.
+type Moment = (&'static str, fn(&Store) -> bool, i64);
+
+const MOMENTS: [Moment; 7] = [
+    ("before_install", |s| event_is("d1", EventName::BeforeInstall, EventStatus::InProgress)(s), 1_000),
+    ("install", |s| event_is("d1", EventName::Install, EventStatus::InProgress)(s), 2_000),
+    ("test_traffic", |s| routed(TEST_ROUTE, B, 100)(s), 100),
+    ("ready_wait", |s| phase_is("d1", Phase::Ready)(s), 5_000),
+    ("shift", |s| weight_is(B, 50)(s), 5_000),
+    ("termination_wait", |s| waits_for_termination("d1")(s), 5_000),
+    ("termination", |s| reason_is(s, "d1", "Terminating"), 0),
+];
+
+/// A world in which d1 comes by every moment.
+fn whole(more: Value) -> World {
+    let mut group = with("linear-25", json!({
+        "blueGreen": {
+            "deploymentReady": {"actionOnTimeout": "ContinueDeployment", "wait": "30s"},
+            "terminateOriginal": {"action": "Terminate", "wait": "1m"},
+        },
+    }));
+    super::super::setup::merge(&mut group, more);
+    let mut w = plain(group);
+    job_hook(&mut w, "probe", "passes");
+    hooked(&mut w, "d1", "web-2", &[("BeforeInstall", "probe")]);
+    w
+}
+
+fn stops() -> Vec<Story> {
+    let with_rollback = MOMENTS.map(|(at, when, after)| {
+        Story::new(format!("service/stop_at_{at}_with_rollback"), move || {
+            let mut w = whole(json!({}));
+            w.then("stops d1 with a rollback", when, after, |w| stop(w, "d1", Some(true)));
+            w
+        })
+    });
+    let without = MOMENTS.map(|(at, when, after)| {
+        Story::new(format!("service/stop_at_{at}"), move || {
+            let mut w = whole(json!({}));
+            w.then("stops d1", when, after, |w| stop(w, "d1", None));
+            w
+        })
+    });
+    with_rollback.into_iter().chain(without).collect()
+}
+
+fn interruptions() -> Vec<Story> {
+    let replaced = MOMENTS.map(|(at, when, after)| {
+        Story::new(format!("service/replaced_at_{at}"), move || {
+            let mut w = whole(json!({"concurrencyPolicy": "Replace"}));
+            w.then("creates Deployment d2 of PodTemplate web-3", when, after, |w| {
+                deploy(w, "d2", &appspec("web-3", &[]));
+            });
+            w.then("continues d2", phase_is("d2", Phase::Ready), 1_000, |w| go_on(w, "d2"));
+            w
+        })
+    });
+    let deleted = MOMENTS.map(|(at, when, after)| {
+        Story::new(format!("service/deleted_at_{at}"), move || {
+            let mut w = whole(json!({}));
+            w.then("deletes d1", when, after, |w| delete(w, "d1"));
+            w
+        })
+    });
+    replaced.into_iter().chain(deleted).collect()
+}
+
+fn installs() -> Vec<Story> {
+    let stuck = |name: &str, plan: &'static str| {
+        Story::new(format!("service/{name}"), move || {
+            let mut w = standing(1, Pace::calm(), rolling_back(), json!({"installTimeout": "5m"}));
+            pod_template(&mut w, "web-2", plan);
+            deploys(&mut w, "d1", "web-2");
+            w
+        })
+    };
+    vec![
+        stuck("install_cannot_pull", "pull"),
+        stuck("install_crashes", "crash"),
+        stuck("install_is_over_quota", "quota"),
+        stuck("install_is_slow", "slow"),
+        Story::new("service/task_set_is_refused", || {
+            let mut w = plain(rolling_back());
+            w.task_sets_refused = Some("exceeded quota: replicasets".into());
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+        Story::new("service/task_set_is_deleted_during_install", || {
+            let mut w = standing(1, Pace::calm(), rolling_back(), json!({"installTimeout": "5m"}));
+            pod_template(&mut w, "web-2", "pull");
+            deploys(&mut w, "d1", "web-2");
+            let event = event_is("d1", EventName::Install, EventStatus::InProgress);
+            w.then("deletes the task set", event, 10_000, |w| delete_behind(w, B));
+            w
+        }),
+        Story::new("service/gateway_is_silent_from_the_shift_on", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("the gateway's controller is down", weight_is(B, 25), 5_000, |w| {
+                w.gateway_is_silent = true
+            });
+            w.then("deletes d1", weight_is(B, 50), 10_000, |w| delete(w, "d1"));
+            w
+        }),
+    ]
+}
+
+fn groups() -> Vec<Story> {
+    let retired = |name: &str, policy: &'static str| {
+        Story::new(format!("service/{name}"), move || {
+            let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", json!({"deletionPolicy": policy})));
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes the group", all_ended(1), 10_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            });
+            w
+        })
+    };
+    vec![
+        retired("group_deleted_orphan", "Orphan"),
+        retired("group_deleted_delete", "Delete"),
+        Story::new("service/group_deleted_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes the group", weight_is(B, 50), 5_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            });
+            w
+        }),
+        Story::new("service/group_deleted_and_made_anew", || {
+            let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", json!({})));
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes the group", all_ended(1), 10_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            });
+            w.then("creates it again", |s| s.get(Kind::Group, GROUP).is_none(), 10_000, |w| {
+                let group = spec(with("CodeDeployDefault.ECSAllAtOnce", json!({})), json!({}));
+                let group = sluice::api::DeploymentGroup::new(GROUP, read(group));
+                super::super::setup::create(w, Object::Group(group.into()));
+            });
+            w.then("creates Deployment d2 of PodTemplate web-3", at_once, 10_000, |w| {
+                deploy(w, "d2", &appspec("web-3", &[]));
+            });
+            w
+        }),
+    ]
+}

@@ -1,0 +1,148 @@
+//! Bad input: each has a named reason, and nothing is moved.
+
+use super::*;
+
+/// A world that a story begins with.
+type Tell = fn() -> World;
+
+/// The stories.
+pub fn stories() -> Vec<Story> {
+    let all: Vec<(&str, Tell)> = before().into_iter().chain(during()).collect();
+    all.into_iter().map(|(name, tell)| Story::new(format!("service/{name}"), tell)).collect()
+}
+
+fn of(content: String) -> World {
+    let mut w = plain(linear());
+    w.then("creates Deployment d1", at_once, 1_000, move |w| deploy(w, "d1", &content));
+    w
+}
+
+fn before() -> Vec<(&'static str, Tell)> {
+    vec![
+        ("missing_pod_template", || of(appspec("web-9", &[]))),
+        ("pod_template_appears", || {
+            let mut w = of(appspec("web-9", &[]));
+            w.then("creates PodTemplate web-9", at_once, 90_000, |w| pod_template(w, "web-9", "starts"));
+            w
+        }),
+        ("missing_container", || of(appspec_at("web-2", "sidecar", 8080, &[]))),
+        ("missing_port", || of(appspec_at("web-2", "web", 9090, &[]))),
+        ("selector_overlap", || {
+            let mut w = plain(linear());
+            edit_service(&mut w, A, |s| s.selector = labels(&[("app", "web")]));
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+        ("two_groups_share_a_target_group", || {
+            let mut w = plain(linear());
+            w.then("creates group web-other, an hour later", at_once, 3_600_000, |w| {
+                let other = json!({"targetGroups": [B, "web-c"], "productionListener": {"httpRoute": {"name": "else"}}, "testListener": null});
+                let group = sluice::api::DeploymentGroup::new("web-other", read(spec(linear(), other)));
+                super::super::setup::create(w, Object::Group(group.into()));
+            });
+            w.then("creates Deployment d1 of PodTemplate web-2 in it", at_once, 1_000, |w| {
+                super::super::setup::deploy_to(w, "web-other", "d1", &appspec("web-2", &[]), json!({}));
+            });
+            w
+        }),
+        ("route_names_neither", || {
+            let mut w = plain(linear());
+            set_backends(&mut w, ROUTE, &[("else", 100)]);
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+        ("test_route_names_neither", || {
+            let mut w = plain(linear());
+            set_backends(&mut w, TEST_ROUTE, &[("else", 100)]);
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+        ("split_weights", || {
+            let mut w = plain(linear());
+            set_backends(&mut w, ROUTE, &[(A, 60), (B, 40)]);
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+        ("replicas_0", || {
+            let mut w = standing(1, Pace::calm(), linear(), json!({"replicas": 0}));
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+        ("no_route", || {
+            let mut w = empty(1, Pace::calm(), linear(), json!({}));
+            w.store.delete(&Actor::User, &(Kind::Route, ROUTE.into()));
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+    ]
+}
+
+fn during() -> Vec<(&'static str, Tell)> {
+    vec![
+        ("selector_changed_mid_install", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            let event = event_is("d1", EventName::Install, EventStatus::InProgress);
+            w.then("points web-b at something else", event, 2_000, |w| {
+                edit_service(w, B, |s| s.selector = labels(&[("app", "else")]));
+            });
+            w
+        }),
+        ("selector_changed_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("points web-b at something else", weight_is(B, 50), 5_000, |w| {
+                edit_service(w, B, |s| s.selector = labels(&[("app", "else")]));
+            });
+            w
+        }),
+        ("weights_set_by_hand_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("sets the weights to 90/10", weight_is(B, 50), 5_000, |w| {
+                set_backends(w, ROUTE, &[(A, 90), (B, 10)]);
+            });
+            w
+        }),
+        ("weights_set_by_hand_in_the_termination_wait", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("sets the weights to 100/0", waits_for_termination("d1"), 5_000, |w| {
+                set_backends(w, ROUTE, &[(A, 100), (B, 0)]);
+            });
+            w
+        }),
+        ("test_listener_set_back_by_hand", || {
+            let mut w = plain(rolling_back());
+            job_hook(&mut w, "probe", "passes");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTestTraffic", "probe")]);
+            w.then("sets the test listener back", routed(TEST_ROUTE, B, 100), 1_000, |w| {
+                set_backends(w, TEST_ROUTE, &[(A, 100), (B, 0)]);
+            });
+            w
+        }),
+        ("pod_template_changes_mid_way", || {
+            let mut w = plain(linear());
+            deploys(&mut w, "d1", "web-2");
+            w.then("edits PodTemplate web-2", weight_is(B, 25), 1_000, |w| pod_template(w, "web-2", "crash"));
+            w
+        }),
+        ("target_group_deleted_during_install", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            let event = event_is("d1", EventName::Install, EventStatus::InProgress);
+            w.then("deletes Service web-b", event, 2_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Service, B.into()));
+            });
+            w
+        }),
+        ("route_reset_by_git", || {
+            let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", json!({})));
+            deploys(&mut w, "d1", "web-2");
+            w.then("applies the old route from Git", all_ended(1), 10_000, |w| {
+                set_backends(w, ROUTE, &[(A, 100), (B, 0)]);
+            });
+            w
+        }),
+    ]
+}
