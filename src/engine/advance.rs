@@ -29,8 +29,7 @@ pub fn decide(facts: &Facts, now: Timestamp) -> Plan {
 fn scoped(facts: &Facts) -> Option<Facts> {
     let resolved = facts.deployment.status.as_ref()?.resolved.as_ref()?;
     let route = facts.route.as_ref()?;
-    let scope = Scope { rules: &resolved.function.rules, count: resolved.function.rule_count };
-    let seen = scope.apply(route);
+    let seen = Scope::of(&resolved.function).apply(route);
     (!Arc::ptr_eq(&seen, route)).then(|| Facts { route: Some(seen), ..facts.clone() })
 }
 

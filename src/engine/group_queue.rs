@@ -95,6 +95,7 @@ fn note_end(status: &mut DeploymentGroupStatus, deployment: &Deployment) {
             service: f.replacement.clone(),
             rules: f.rules.clone(),
             rule_count: f.rule_count,
+            rule_keys: f.rule_keys.clone(),
             previous_service: (f.original != f.replacement).then(|| f.original.clone()),
         });
         let (name, revision) = (deployment.name().into(), revision.clone());

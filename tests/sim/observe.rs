@@ -176,12 +176,13 @@ fn route_fact(route: &Route, memory: &Memory) -> RouteFact {
         rules: route
             .rules
             .iter()
-            .map(|r| RuleFact { backends: r.backends.iter().map(backend).collect() })
+            .map(|r| RuleFact { key: r.matches.clone(), backends: r.backends.iter().map(backend).collect() })
             .collect(),
         gateway,
         sightings: memory.sightings.get(&route.name).cloned().unwrap_or_default(),
         refused_at: memory.refused.get(&route.name).copied(),
         write_refused: None,
+        rules_are_lost: false,
     }
 }
 

@@ -106,7 +106,7 @@ impl Ledger {
         weights::the_ended_moves_nothing(deployment, before, after)?;
         weights::the_pair_keeps_its_sum(deployment, before, after)?;
         weights::the_replacement_never_goes_back(deployment, before, after)?;
-        weights::a_written_step_is_on_record(deployment, after)
+        weights::a_written_step_is_on_record(deployment, before, after)
     }
 
     fn take_down(&mut self, commit: &Commit) {
