@@ -100,6 +100,10 @@ pub struct ResolvedListener {
     /// How many rules the route had then.
     #[serde(default)]
     pub rule_count: i32,
+    /// What each of them is known by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 254)))]
+    pub rule_keys: Vec<String>,
 }
 
 fn unpruned(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

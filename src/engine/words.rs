@@ -6,6 +6,13 @@ use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::{Resolved, RollbackInfo, Share, Traffic};
 use crate::api::{OriginalAction, predefined};
 
+/// Why no rule of a route is touched any more.
+pub fn rules_changed(route: &str) -> String {
+    format!(
+        "somebody else changed the rules of HTTPRoute {route} so that those which this deployment concerns cannot be told from the others"
+    )
+}
+
 /// `70 % on hello-1, 30 % on hello-2`.
 pub fn split(pair: Pair<'_>, percent: i32) -> String {
     match percent {

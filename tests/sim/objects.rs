@@ -58,9 +58,10 @@ pub struct Route {
     pub status: Option<GatewayStatus>,
 }
 
-/// One rule: backends in order, and filters.
+/// One rule: what it matches, backends in order, and filters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    pub matches: String,
     pub backends: Vec<Backend>,
     pub filters: String,
 }

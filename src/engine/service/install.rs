@@ -211,7 +211,8 @@ fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService, 
     match use_ {
         Use::None => {}
         Use::Drains(due) => {
-            let message = format!("Install: the last requests to Service {} have time to end", side.target_group);
+            let message =
+                format!("Install: the last requests to Service {} have time to end", side.target_group);
             draft.status.waiting = None;
             draft.say(Says::Reconciling, "Install", message);
             draft.wake_at(due);

@@ -127,6 +127,7 @@ fn listener(facts: &Facts, group: &DeploymentGroup, target: &ServiceTarget) -> R
         uid: route.uid.clone(),
         rules: primary.rules,
         rule_count: scope::count(route),
+        rule_keys: scope::keys(route),
     };
     let original = sides::standing(&primary.target_group, service, &facts.task_sets, group);
     Ok(Found { listener, original, primary: Some(primary.target_group) })
@@ -154,6 +155,7 @@ fn front_listener(
         uid: front.uid.clone(),
         rules: vec![],
         rule_count: 0,
+        rule_keys: vec![],
     };
     let mut primary = None;
     for target_group in &target.target_groups {
@@ -260,7 +262,7 @@ fn check_route(
         return Ok(());
     }
     let (Some(original), Some(route)) = (&found.original, &facts.route) else { return Ok(()) };
-    let route = sides::scoped(route, &found.listener.rules).apply(route);
+    let route = scope::only(route, &found.listener.rules);
     let pair = Pair { original: &original.target_group, replacement: &replacement.target_group, keeps: true };
     weights::check(&route, pair, &shift::percents(routing))
         .map_err(|e| invalid(format!("{}: {e}", e.reason())))?;
@@ -307,6 +309,7 @@ fn test_listener(facts: &Facts, target: &ServiceTarget) -> Result<Option<Resolve
         uid: route.uid.clone(),
         rules,
         rule_count: scope::count(route),
+        rule_keys: scope::keys(route),
     }))
 }
 

@@ -28,7 +28,7 @@ fn pair(service: &ResolvedService) -> Pair<'_> {
 
 fn route(draft: &Draft<'_>, listener: &ResolvedListener) -> Option<Arc<RouteFact>> {
     let route = draft.facts.test_route.as_ref().filter(|r| !r.is_going && r.uid == listener.uid)?;
-    Some(Scope { rules: &listener.rules, count: listener.rule_count }.apply(route))
+    Some(Scope::of_listener(listener).apply(route))
 }
 
 /// Carries AllowTestTraffic, the event at `index`, as far as it goes now.

@@ -80,11 +80,15 @@ pub fn check(ledger: &Ledger, commit: &Commit, store: &Store) -> Holds {
         (Some(Object::Route(before)), Some(Object::Route(after))) => {
             no_weight_for_the_dead(ledger, commit.at, before, after, store)
         }
-        (Some(Object::Service(before)), Some(Object::Service(after))) if before.selector != after.selector => {
+        (Some(Object::Service(before)), Some(Object::Service(after)))
+            if before.selector != after.selector =>
+        {
             no_front_for_the_dead(ledger, commit.at, before, after, store)?;
             no_side_in_use_is_touched(ledger, commit.at, &after.name, "pointed elsewhere", store)
         }
-        (Some(Object::TaskSet(before)), Some(Object::TaskSet(after))) if before.replicas != after.replicas => {
+        (Some(Object::TaskSet(before)), Some(Object::TaskSet(after)))
+            if before.replicas != after.replicas =>
+        {
             only_own_task_sets_are_scaled(after)?;
             the_ended_scales_nothing(ledger, key, after)?;
             if before.replicas < after.replicas || is_resize(after, key, store) {
@@ -213,7 +217,8 @@ fn in_use(
     if written.iter().any(|(_, when, by, _)| *when >= since && *by == Actor::User) {
         return None;
     }
-    let rules = |generation: i64| written.iter().rev().find(|(g, ..)| *g == generation).map(|(.., rules)| rules);
+    let rules =
+        |generation: i64| written.iter().rev().find(|(g, ..)| *g == generation).map(|(.., rules)| rules);
     if written.last().is_some_and(|(.., rules)| weight(rules, service) > 0) {
         return Some(format!("route {route} gives it weight"));
     }

@@ -52,12 +52,15 @@ const MOMENTS: [Moment; 7] = [
 
 /// A world in which d1 comes by every moment.
 fn whole(more: Value) -> World {
-    let mut group = with("linear-25", json!({
-        "blueGreen": {
-            "deploymentReady": {"actionOnTimeout": "ContinueDeployment", "wait": "30s"},
-            "terminateOriginal": {"action": "Terminate", "wait": "1m"},
-        },
-    }));
+    let mut group = with(
+        "linear-25",
+        json!({
+            "blueGreen": {
+                "deploymentReady": {"actionOnTimeout": "ContinueDeployment", "wait": "30s"},
+                "terminateOriginal": {"action": "Terminate", "wait": "1m"},
+            },
+        }),
+    );
     super::super::setup::merge(&mut group, more);
     let mut w = plain(group);
     job_hook(&mut w, "probe", "passes");
@@ -172,11 +175,16 @@ fn groups() -> Vec<Story> {
             w.then("deletes the group", all_ended(1), 10_000, |w| {
                 w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
             });
-            w.then("creates it again", |s| s.get(Kind::Group, GROUP).is_none(), 10_000, |w| {
-                let group = spec(with("CodeDeployDefault.ECSAllAtOnce", json!({})), json!({}));
-                let group = sluice::api::DeploymentGroup::new(GROUP, read(group));
-                super::super::setup::create(w, Object::Group(group.into()));
-            });
+            w.then(
+                "creates it again",
+                |s| s.get(Kind::Group, GROUP).is_none(),
+                10_000,
+                |w| {
+                    let group = spec(with("CodeDeployDefault.ECSAllAtOnce", json!({})), json!({}));
+                    let group = sluice::api::DeploymentGroup::new(GROUP, read(group));
+                    super::super::setup::create(w, Object::Group(group.into()));
+                },
+            );
             w.then("creates Deployment d2 of PodTemplate web-3", at_once, 10_000, |w| {
                 deploy(w, "d2", &appspec("web-3", &[]));
             });
