@@ -220,9 +220,8 @@ fn fronts() -> Vec<Story> {
         Story::new("service/front_service_of_a_foreign_original", || {
             let listener = json!({"productionListener": {"service": {"name": "web"}}, "testListener": null});
             let group = with("CodeDeployDefault.ECSAllAtOnce", json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}}));
-            let mut w = foreign(1, Pace::calm(), group, listener);
-            target_group(&mut w, "web", &labels(&[("app", "legacy")]));
-            endpoints(&mut w, "web", "legacy");
+            let mut w = empty(1, Pace::calm(), group, listener);
+            legacy(&mut w, "web");
             deploys(&mut w, "d1", "web-2");
             http_hook(&mut w, "check", "fails");
             w.then("creates Deployment d2 of PodTemplate web-3, hook check at AfterAllowTraffic", all_ended(1), 10_000, |w| {
