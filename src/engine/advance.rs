@@ -281,6 +281,9 @@ fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
 /// What follows the last event: the original's end, then success.
 fn succeed(draft: &mut Draft<'_>, resolved: &Resolved) {
     draft.status.traffic = Some(words::traffic(draft.status.traffic.as_ref(), resolved, 100));
+    if draft.status.is_rollback() && !test_traffic::is_back(draft, resolved) {
+        return;
+    }
     match terminate::advance(draft, resolved) {
         shift::Verdict::Running => return,
         shift::Verdict::Failed(code, message) => return ending::end(draft, &End::failed(code, message)),

@@ -179,6 +179,14 @@ fn serving(facts: &GroupFacts, target: &ServiceTarget) -> Option<String> {
     }
 }
 
+/// True if the side that serves is that task set; while that cannot be told, if any Service sends to it.
+fn serves(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> bool {
+    match serving(facts, target).and_then(|service| facts.services.get(&service)) {
+        Some(service) => service.selector.get(TASK_SET_LABEL).is_some_and(|t| t == name),
+        None => is_selected(facts, target, name),
+    }
+}
+
 /// The scale subresource speaks of the side with the greater share: with both sides counted an HPA would climb.
 fn tell_scale(facts: &GroupFacts, target: &ServiceTarget, status: &mut DeploymentGroupStatus) {
     let Some(service) = serving(facts, target).and_then(|name| facts.services.get(&name)) else { return };
@@ -229,7 +237,7 @@ fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
                 replicas: 0,
             }));
         }
-        if is_mine && is_empty && !is_known && !is_selected(facts, target, name) {
+        if is_mine && is_empty && !is_known && !serves(facts, target, name) {
             plan.acts.push(GroupAct::Delete(Made::TaskSet, name.clone(), task_set.uid.clone()));
         }
     }

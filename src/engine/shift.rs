@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::facts::RouteFact;
 use super::production::{self, Production};
+use super::service::snapshot::selector_text;
 use super::shift_follow::{self, Stand};
 use super::weights::{self, Pair};
 use super::words;
@@ -118,6 +119,9 @@ fn first_step(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, route: &
     if !is_rollback && !weights::stands_at(route, pair(resolved), 0) {
         return changed(draft, resolved, route, 0);
     }
+    if let Some(verdict) = repointed(draft, resolved) {
+        return verdict;
+    }
     match settled_at(draft, production.pair.replacement, production.task_set) {
         Settled::Unknown => return Verdict::Running,
         Settled::NoEndpoints => {
@@ -148,6 +152,9 @@ fn next_step(
     served: Timestamp,
 ) -> Verdict {
     let Production { pair: Pair { replacement: service, .. }, task_set, .. } = Production::of(resolved);
+    if let Some(verdict) = repointed(draft, resolved) {
+        return verdict;
+    }
     match settled_at(draft, service, task_set) {
         Settled::Unknown => return Verdict::Running,
         Settled::NoEndpoints => {
@@ -171,6 +178,23 @@ fn next_step(
     note_served(draft, served);
     let (index, generation) = (last.index + 1, route.generation);
     take(draft, resolved, route, Step { index, weight, time: draft.now, served_time: None, generation })
+}
+
+/// Holds while somebody else has pointed the replacement's Service at other pods.
+fn repointed(draft: &mut Draft<'_>, resolved: &Resolved) -> Option<Verdict> {
+    let side = resolved.service.as_ref().map(|s| &s.replacement).filter(|s| s.task_set.is_some())?;
+    let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;
+    if found.selector == side.selector {
+        return None;
+    }
+    let cause = format!(
+        "somebody else changed the selector of Service {}: it has {}, this deployment left it at {}",
+        side.target_group,
+        selector_text(&found.selector),
+        selector_text(&side.selector)
+    );
+    let next = "no traffic moves there until it is set back, or the deployment is stopped";
+    Some(hold(draft, "SelectorChanged", cause, next))
 }
 
 /// Whether a side can take traffic.

@@ -147,6 +147,16 @@ impl Believer {
                 let keys = deployments.map(|d| (Kind::Deployment, d.name().to_owned()));
                 keys.chain([key.clone()]).collect()
             }
+            // Of a pod only what holds it back is looked at.
+            Kind::Pod
+                if self
+                    .cache
+                    .get(key.0, &key.1)
+                    .and_then(|o| o.pod())
+                    .is_some_and(|p| p.problem.is_none()) =>
+            {
+                vec![]
+            }
             _ => {
                 let open = deployments.clone().filter(|d| !d.phase().has_ended());
                 let mut keys: Vec<Key> = open.map(|d| (Kind::Deployment, d.name().to_owned())).collect();

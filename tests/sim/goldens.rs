@@ -62,6 +62,9 @@ fn every_golden_story_is_as_it_is_written_down() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A Service story crashes at so many of its sub-steps, spread evenly; `SIM_CRASHES=all` takes every one.
+const CRASHES: usize = 16;
+
 /// What goes wrong first in a story whose controller crashes before each of its sub-steps in turn.
 fn crashed(Story { name, tell }: &Story) -> Option<String> {
     let mut calm = tell();
@@ -69,7 +72,11 @@ fn crashed(Story { name, tell }: &Story) -> Option<String> {
         return Some(format!("{name}: {breach}"));
     }
     let wanted = end_of(&calm);
-    (1..=calm.sub_steps).find_map(|at| {
+    let is_sampled = name.starts_with("service/") && std::env::var_os("SIM_CRASHES").is_none();
+    let stride = if is_sampled { (calm.sub_steps / CRASHES).max(1) } else { 1 };
+    // Stories that begin alike crash at different sub-steps.
+    let first = 1 + name.len() % stride;
+    (first..=calm.sub_steps).step_by(stride).find_map(|at| {
         let mut world = tell();
         world.crash_at = Some(at);
         let outcome = world.run();

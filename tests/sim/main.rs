@@ -21,6 +21,7 @@ mod observe;
 mod parallel;
 mod quiet;
 mod random;
+mod random_service;
 mod rng;
 mod script;
 mod service_effects;

@@ -12,11 +12,12 @@ use super::setup::*;
 use super::store::Actor;
 use super::world::{Pace, World};
 
-const NAMES: [&str; 5] = ["d1", "d2", "d3", "d4", "d5"];
-const JOBS: [&str; 4] = ["passes", "fails", "vanishes", "hangs"];
-const CALLS: [&str; 6] = ["passes", "fails", "400", "busy", "later", "never"];
+pub const NAMES: [&str; 5] = ["d1", "d2", "d3", "d4", "d5"];
+pub const JOBS: [&str; 4] = ["passes", "fails", "vanishes", "hangs"];
+pub const CALLS: [&str; 6] = ["passes", "fails", "400", "busy", "later", "never"];
 
-fn pace(rng: &mut Rng) -> Pace {
+/// How late everything is.
+pub fn pace(rng: &mut Rng) -> Pace {
     Pace {
         lag: (0, rng.pick(&[0, 10, 200, 3_000])),
         step: (0, rng.pick(&[0, 20, 500])),
@@ -159,8 +160,11 @@ fn outage(world: &mut World, rng: &mut Rng, kind: i64, after: i64) {
     }
 }
 
-/// The world of a seed.
+/// The world of a seed: every other one is of the Service platform.
 pub fn world(seed: u64) -> World {
+    if seed % 2 == 1 {
+        return super::random_service::world(seed);
+    }
     let mut rng = Rng::new(seed);
     let pace = pace(&mut rng);
     let group = group(&mut rng);
@@ -194,7 +198,7 @@ pub fn world(seed: u64) -> World {
 }
 
 /// Mixes creations and deeds; what comes in pairs stays in its order.
-fn shuffle(world: &mut World, rng: &mut Rng) {
+pub fn shuffle(world: &mut World, rng: &mut Rng) {
     for index in (1..world.script.len()).rev() {
         let is_pair = |w: &World, i: usize| {
             let text = &w.script[i].text;

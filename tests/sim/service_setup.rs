@@ -91,12 +91,16 @@ pub fn standing(seed: u64, pace: Pace, group: Value, service: Value) -> World {
 /// The same, with a Deployment of the user's own behind web-a.
 pub fn foreign(seed: u64, pace: Pace, group: Value, service: Value) -> World {
     let mut world = empty(seed, pace, group, service);
-    let w = &mut world;
-    let own = labels(&[("app", "legacy")]);
-    serve(w, TaskSet { name: "legacy".into(), labels: own.clone(), ..TaskSet::default() });
-    target_group(w, A, &own);
-    endpoints(w, A, "legacy");
+    legacy(&mut world, A);
     world
+}
+
+/// A Deployment of the user's own, and its Service.
+pub fn legacy(world: &mut World, service: &str) {
+    let own = labels(&[("app", "legacy")]);
+    serve(world, TaskSet { name: "legacy".into(), labels: own.clone(), ..TaskSet::default() });
+    target_group(world, service, &own);
+    endpoints(world, service, "legacy");
 }
 
 /// The same as `standing`, with a front Service in place of the production route.
@@ -136,8 +140,7 @@ fn pods(owner: &str) -> [String; 2] {
     [format!("{owner}-x"), format!("{owner}-y")]
 }
 
-/// The endpoints of a Service: both pods of a ReplicaSet.
-pub fn endpoints(world: &mut World, service: &str, owner: &str) {
+fn endpoints(world: &mut World, service: &str, owner: &str) {
     let pods = pods(owner).into_iter().map(|p| (p, owner.to_owned())).collect();
     create(world, Object::Slice(Arc::new(Slice { service: service.into(), pods })));
 }

@@ -198,6 +198,27 @@ pub fn take_back(draft: &mut Draft<'_>, service: &ResolvedService) -> bool {
     false
 }
 
+/// Carries a rollback's step of the test listener to its end: it is not waited for while production is put right.
+/// Answers false while it still has to be written.
+pub fn is_back(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
+    let (Some(service), Some(step)) = (resolved.service.as_ref(), draft.status.test_traffic) else {
+        return true;
+    };
+    let Some(route) = service.test.as_ref().and_then(|listener| route(draft, listener)) else { return true };
+    let is_lost =
+        route.write_refused.is_some() || weights::check(&route, pair(service), &[step.weight]).is_err();
+    if is_lost || weights::stands_at(&route, pair(service), step.weight) {
+        return true;
+    }
+    if route.generation != step.generation && route.refused_at == Some(step.generation) {
+        record(draft, &route, step.weight);
+    } else if route.generation != step.generation {
+        return true;
+    }
+    write(draft, service, &route, step.weight);
+    false
+}
+
 /// Writes the test listener's step again if it was recorded and never written, so that no late write of a paused
 /// process can land on top of the way back. Answers true if that was so.
 pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {

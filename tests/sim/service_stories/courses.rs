@@ -226,9 +226,8 @@ fn fronts() -> Vec<Story> {
                 "CodeDeployDefault.ECSAllAtOnce",
                 json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}}),
             );
-            let mut w = foreign(1, Pace::calm(), group, listener);
-            target_group(&mut w, "web", &labels(&[("app", "legacy")]));
-            endpoints(&mut w, "web", "legacy");
+            let mut w = empty(1, Pace::calm(), group, listener);
+            legacy(&mut w, "web");
             deploys(&mut w, "d1", "web-2");
             http_hook(&mut w, "check", "fails");
             w.then(

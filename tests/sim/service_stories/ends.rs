@@ -42,7 +42,7 @@ type Moment = (&'static str, fn(&Store) -> bool, i64);
 
 const MOMENTS: [Moment; 7] = [
     ("before_install", |s| event_is("d1", EventName::BeforeInstall, EventStatus::InProgress)(s), 1_000),
-    ("install", |s| event_is("d1", EventName::Install, EventStatus::InProgress)(s), 2_000),
+    ("install", |s| behind(s, B).is_some(), 2_000),
     ("test_traffic", |s| routed(TEST_ROUTE, B, 100)(s), 100),
     ("ready_wait", |s| phase_is("d1", Phase::Ready)(s), 5_000),
     ("shift", |s| weight_is(B, 50)(s), 5_000),
