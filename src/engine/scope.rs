@@ -154,7 +154,7 @@ mod tests {
         })
     }
 
-    const PAIR: Pair<'_> = Pair { original: "hello-1", replacement: "hello-2" };
+    const PAIR: Pair<'_> = Pair { original: "hello-1", replacement: "hello-2", keeps: false };
 
     const PINNED: Told<'_> = ("header", &[("hello-2", 1)]);
     const OPEN: Told<'_> = ("path", &[("hello-1", 1)]);
@@ -171,7 +171,7 @@ mod tests {
         assert!(edits(&seen, PAIR, 30).iter().all(|e| e.rule() == 1));
         assert!(stands_at(&seen, PAIR, 0), "the pinned rule does not count as a share");
         let moved = route(&[PINNED, ("path", &[("hello-2", 100)])]);
-        let back = Pair { original: "hello-2", replacement: "hello-1" };
+        let back = Pair { original: "hello-2", replacement: "hello-1", keeps: false };
         assert!(edits(&scope.apply(&moved), back, 100).iter().all(|e| e.rule() == 1));
     }
 

@@ -283,7 +283,7 @@ mod tests {
             {"backendRefs": [{"name": "third", "port": 80, "weight": 50}, {"name": "hello-1", "port": 80, "weight": 150}]}
         ]);
         let mut it = route(rules.clone(), 3, json!([]));
-        let pair = Pair { original: "hello-1", replacement: "hello-2" };
+        let pair = Pair { original: "hello-1", replacement: "hello-2", keeps: false };
         shift(&mut it, pair, 10);
         let refs = &it["spec"]["rules"];
         let first = json!([
@@ -302,7 +302,7 @@ mod tests {
         shift(&mut it, pair, 100);
         let last = json!([{"name": "hello-2", "port": 80, "filters": filters, "weight": 100}]);
         assert_eq!(it["spec"]["rules"][0]["backendRefs"], last);
-        let back = Pair { original: "hello-2", replacement: "hello-1" };
+        let back = Pair { original: "hello-2", replacement: "hello-1", keeps: false };
         shift(&mut it, back, 100);
         assert_eq!(it["spec"]["rules"][0]["backendRefs"][0]["name"], "hello-1");
     }
