@@ -53,7 +53,7 @@ pub struct Service {
 pub struct ServiceSpec {
     /// The ports.
     #[serde(default)]
-    pub ports: Vec<ServicePort>,
+    pub ports: Box<[ServicePort]>,
 }
 
 /// A Service's port.

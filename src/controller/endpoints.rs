@@ -32,8 +32,32 @@ struct Namespace {
 
 #[derive(Default)]
 struct Readiness {
-    slices: BTreeMap<String, usize>,
+    /// Ready endpoints by slice; a Service seldom has more than one.
+    slices: Vec<(Box<str>, usize)>,
     since: Option<Timestamp>,
+}
+
+impl Readiness {
+    fn count(&self) -> usize {
+        self.slices.iter().map(|(_, ready)| ready).sum()
+    }
+
+    /// Notes a slice, or that it is gone. Answers what it was before.
+    fn note(&mut self, slice: &str, ready: Option<usize>) -> Option<usize> {
+        let place = self.slices.iter().position(|(name, _)| **name == *slice);
+        let before = place.map(|place| self.slices.swap_remove(place).1);
+        if let Some(ready) = ready {
+            self.slices.reserve_exact(1);
+            self.slices.push((slice.into(), ready));
+        }
+        before
+    }
+
+    /// Keeps or ends the time since when there is an endpoint.
+    fn settle(&mut self, now: Timestamp) {
+        let has_some = self.count() > 0;
+        self.since = if has_some { self.since.or(Some(now)) } else { None };
+    }
 }
 
 /// Ready endpoints of one Service.
@@ -55,7 +79,7 @@ impl Endpoints {
         self.with(|all| {
             let known = all.get(namespace).filter(|n| n.is_synced)?;
             let readiness = known.services.get(service);
-            let count = readiness.map_or(0, |r| r.slices.values().sum());
+            let count = readiness.map_or(0, Readiness::count);
             Some(Ready { count, since: readiness.and_then(|r| r.since) })
         })
     }
@@ -84,14 +108,8 @@ impl Endpoints {
         self.with(|all| {
             let known = all.get_mut(namespace)?;
             let readiness = known.services.entry(service.clone()).or_default();
-            let name = slice.name_any();
-            let before = readiness.slices.get(&name).copied();
-            match ready {
-                Some(ready) => drop(readiness.slices.insert(name, ready)),
-                None => drop(readiness.slices.remove(&name)),
-            }
-            let has_some = readiness.slices.values().any(|n| *n > 0);
-            readiness.since = if has_some { readiness.since.or(Some(now)) } else { None };
+            let before = readiness.note(&slice.name_any(), ready);
+            readiness.settle(now);
             (before != ready).then_some(service)
         })
     }
@@ -159,14 +177,11 @@ fn relist(context: &Context, namespace: &str, listed: Vec<EndpointSlice>, now: T
         for slice in &listed {
             if let Some(service) = slice.service() {
                 let readiness = known.services.entry(service.into()).or_default();
-                readiness.slices.insert(slice.name_any(), slice.ready());
+                readiness.note(&slice.name_any(), Some(slice.ready()));
                 readiness.since = readiness.since.or_else(|| ready_since(slice, now));
             }
         }
-        for readiness in known.services.values_mut() {
-            let has_some = readiness.slices.values().any(|n| *n > 0);
-            readiness.since = if has_some { readiness.since.or(Some(now)) } else { None };
-        }
+        known.services.values_mut().for_each(|readiness| readiness.settle(now));
     });
     // Whoever looks at a Service of this namespace, known or not, has news.
     let lookers = context.interest.lookers_of_kind(KIND);
