@@ -4,10 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sluice::controller::{self, Settings};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 /// Deployments the CodeDeploy way, on any Kubernetes cluster: the controller.
 #[derive(Parser)]

@@ -63,7 +63,7 @@ pub struct Service {
 pub struct ServiceSpec {
     /// The ports.
     #[serde(default)]
-    pub ports: Vec<ServicePort>,
+    pub ports: Box<[ServicePort]>,
     /// The labels of the pods that it sends to.
     #[serde(default)]
     pub selector: BTreeMap<String, String>,
@@ -131,7 +131,7 @@ pub struct ReadyEndpoints {
     /// How many.
     pub count: usize,
     /// How many are pods of each ReplicaSet.
-    pub of: BTreeMap<String, usize>,
+    pub of: Vec<(Box<str>, usize)>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -158,8 +158,10 @@ impl EndpointSlice {
             ready.count += 1;
             // A ReplicaSet's pods are named after it, with one more part.
             let owner = endpoint.target_ref.as_ref().and_then(|t| t.name.rsplit_once('-'));
-            if let Some((owner, _)) = owner {
-                *ready.of.entry(owner.to_owned()).or_default() += 1;
+            let Some((owner, _)) = owner else { continue };
+            match ready.of.iter_mut().find(|(name, _)| **name == *owner) {
+                Some((_, count)) => *count += 1,
+                None => ready.of.push((owner.into(), 1)),
             }
         }
         ready

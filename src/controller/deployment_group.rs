@@ -194,7 +194,8 @@ async fn carry_out(
     act: &GroupAct,
 ) -> Result<(), Error> {
     match act {
-        GroupAct::Create(new) => create(context, key, group, new).await,
+        // Rare and large: it need not have room in every reconcile.
+        GroupAct::Create(new) => Box::pin(create(context, key, group, new)).await,
         GroupAct::Prune { name, uid } => prune(context, &key.namespace, name, uid).await,
         GroupAct::Restore(change) => {
             let version = traffic::http_route::set(&context.client, &key.namespace, change).await?;

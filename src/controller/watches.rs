@@ -42,11 +42,11 @@ struct Watch<W, K> {
 
 /// Starts every permanent watch, in one namespace or in all.
 pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
-    own(|kinds| &kinds.applications, wake).start(context, namespace);
-    own(|kinds| &kinds.configs, wake).start(context, namespace);
-    own(|kinds| &kinds.hooks, wake).start(context, namespace);
-    own(|kinds| &kinds.groups, group).start(context, namespace);
-    own(|kinds| &kinds.deployments, deployment).start(context, namespace);
+    own(|kinds| &kinds.applications, |Slim(object)| prune(object), wake).start(context, namespace);
+    own(|kinds| &kinds.configs, |Slim(object)| prune(object), wake).start(context, namespace);
+    own(|kinds| &kinds.hooks, |Slim(object)| prune(object), wake).start(context, namespace);
+    own(|kinds| &kinds.groups, keep_group, group).start(context, namespace);
+    own(|kinds| &kinds.deployments, keep_deployment, deployment).start(context, namespace);
     let services =
         Watch { kind: |kinds| &kinds.services, config: lists(), keep: Service::pruned, meaning: service };
     services.start(context, namespace);
@@ -78,8 +78,32 @@ fn task_sets(context: &Arc<Context>, namespace: Option<&str>) {
 }
 
 /// A kind of ours, read without its managed fields.
-fn own<K: Resource + FromParts>(kind: fn(&Kinds) -> &Kind<K>, meaning: Meaning<K>) -> Watch<Slim<K>, K> {
-    Watch { kind, config: lists(), keep: |Slim(object)| prune(object), meaning }
+fn own<K: FromParts>(
+    kind: fn(&Kinds) -> &Kind<K>,
+    keep: fn(Slim<K>) -> K,
+    meaning: Meaning<K>,
+) -> Watch<Slim<K>, K> {
+    Watch { kind, config: lists(), keep, meaning }
+}
+
+/// A list that was read has room for four at least; thousands of objects are kept, most with lists of one or two.
+fn keep_group(Slim(mut group): Slim<DeploymentGroup>) -> DeploymentGroup {
+    group.spec.function.iter_mut().for_each(|function| function.aliases.shrink_to_fit());
+    if let Some(status) = &mut group.status {
+        status.queued_deployments.shrink_to_fit();
+        status.conditions.shrink_to_fit();
+    }
+    prune(group)
+}
+
+/// See [`keep_group`].
+fn keep_deployment(Slim(mut deployment): Slim<Deployment>) -> Deployment {
+    if let Some(status) = &mut deployment.status {
+        status.lifecycle_events.shrink_to_fit();
+        status.conditions.shrink_to_fit();
+        status.traffic.iter_mut().for_each(|traffic| traffic.steps.shrink_to_fit());
+    }
+    prune(deployment)
 }
 
 fn lists() -> watcher::Config {

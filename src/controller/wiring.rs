@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use kube::Config;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::context::{Context, Index};
 use super::{clock, deployment, deployment_group, health, inventory, leader, orphan, queue, watches};
@@ -19,6 +19,9 @@ const WATCH_CLIENTS: usize = 8;
 /// Connections for the permanent watches: the busiest has one to itself, since an API server ends a watch that is read too
 /// slowly, and answers to writes would stand in its way.
 const STREAM_CLIENTS: usize = 2;
+
+/// Objects whose Events are published at once.
+const EVENTS_AT_ONCE: usize = 8;
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]
@@ -78,6 +81,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         by_group: Index::default(),
         by_application: Index::default(),
         http: Default::default(),
+        events: Semaphore::new(EVENTS_AT_ONCE),
         metrics: Default::default(),
         service_account: settings.service_account.clone(),
         watch_clients: clients,

@@ -34,7 +34,7 @@ pub struct HttpRoute {
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Spec {
     #[serde(default)]
-    rules: Vec<Rule>,
+    rules: Box<[Rule]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -45,7 +45,7 @@ struct Rule {
     #[serde(default, deserialize_with = "digest")]
     matches: String,
     #[serde(default)]
-    backend_refs: Vec<BackendRef>,
+    backend_refs: Box<[BackendRef]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -61,13 +61,13 @@ struct BackendRef {
 #[derive(Clone, Debug, Deserialize)]
 struct Status {
     #[serde(default)]
-    parents: Vec<Parent>,
+    parents: Box<[Parent]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Parent {
     #[serde(default)]
-    conditions: Vec<Word>,
+    conditions: Box<[Word]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

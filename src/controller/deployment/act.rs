@@ -55,6 +55,8 @@ pub fn tell<K: Resource<DynamicType = ()>>(context: &Arc<Context>, object: &K, n
     }
     let (context, object) = (Arc::clone(context), events::regarding(object));
     tokio::spawn(async move {
+        // The semaphore is never closed.
+        let _turn = context.events.acquire().await;
         for note in notes {
             let news = events::News {
                 is_warning: note.is_warning,
@@ -106,7 +108,8 @@ impl Hand<'_> {
                 calls::begin(self.context, self.key, call);
                 Ok(())
             }
-            Act::CreateRollback(new) => self.create_rollback(new).await,
+            // Rare and large: it need not have room in every reconcile.
+            Act::CreateRollback(new) => Box::pin(self.create_rollback(new)).await,
         }
     }
 
