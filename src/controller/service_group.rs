@@ -102,10 +102,15 @@ pub async fn carry_out(
             let version = target_group::create(client, namespace, new).await?;
             note("services", "Service", &new.name, version);
         }
-        GroupAct::Adopt { name, uid } => {
-            let group_uid = group.uid().unwrap_or_default();
-            let version = task_set::adopt(client, namespace, name, uid, &group_uid).await?;
+        GroupAct::Adopt(Made::TaskSet, name, uid) => {
+            let own = group.uid().unwrap_or_default();
+            let version = task_set::adopt::<TaskSet>(client, namespace, name, uid, &own).await?;
             note("replicasets", "ReplicaSet", name, version);
+        }
+        GroupAct::Adopt(Made::TargetGroup, name, uid) => {
+            let own = group.uid().unwrap_or_default();
+            let version = task_set::adopt::<Service>(client, namespace, name, uid, &own).await?;
+            note("services", "Service", name, version);
         }
         GroupAct::ScaleTaskSet(change) => {
             let version = task_set::scale(client, namespace, change).await?;

@@ -279,7 +279,7 @@ fn deployment(
     }
 }
 
-/// True if a Deployment was running and is running: how far it got is nothing to its group.
+/// True if a Deployment was running and is running in the same phase: how far it got is nothing to its group.
 fn goes_on(before: &Deployment, now: &Deployment) -> bool {
     let (was, is) = (&before.metadata, &now.metadata);
     let is_same = was.uid == is.uid
@@ -287,7 +287,7 @@ fn goes_on(before: &Deployment, now: &Deployment) -> bool {
         && was.finalizers == is.finalizers
         && was.annotations == is.annotations
         && was.owner_references == is.owner_references;
-    is_same && before.phase().is_running() && now.phase().is_running()
+    is_same && before.phase() == now.phase() && now.phase().is_running()
 }
 
 /// The Jobs of a Deployment that is gone are looked at once more.

@@ -180,7 +180,9 @@ pub struct ServiceFact {
     pub uid: String,
     /// Its resourceVersion.
     pub version: String,
-    /// The uid of the group that made it, by its label.
+    /// The group that made it, by its label.
+    pub group: Option<String>,
+    /// That group's uid, while it is the group's.
     pub group_uid: Option<String>,
     /// Its selector.
     pub selector: BTreeMap<String, String>,

@@ -92,13 +92,8 @@ pub enum GroupAct {
     Release,
     /// Creates a target group.
     CreateTargetGroup(NewTargetGroup),
-    /// Makes a task set the group's.
-    Adopt {
-        /// Its name.
-        name: String,
-        /// Its uid.
-        uid: String,
-    },
+    /// Makes what an earlier group of this name made this group's: kind, name and uid.
+    Adopt(Made, String, String),
     /// Gives the side that serves another size.
     ScaleTaskSet(ScaleTaskSet),
     /// Deletes what the group made: kind, name and uid.
@@ -239,11 +234,14 @@ fn verdict(
             n => format!("; {n} more waiting"),
         };
         let refused = refusal.map(|(_, message)| format!("; {message}")).unwrap_or_default();
-        return (
-            Verdict::Reconciling,
-            "Deploying".into(),
-            format!("Deployment {} is running{waiting}{refused}", active.name),
-        );
+        let is_ready = facts.deployments.iter().any(|d| d.uid() == active.uid && d.phase() == Phase::Ready);
+        let (reason, does) = if is_ready {
+            ("WaitingForContinue", "waits for somebody to continue it")
+        } else {
+            ("Deploying", "is running")
+        };
+        let message = format!("Deployment {} {does}{waiting}{refused}", active.name);
+        return (Verdict::Reconciling, reason.into(), message);
     }
     if let Some(obstacle) = group_desired::obstacle(facts) {
         return unfit(status, waited, Fault::from(obstacle), now, plan);

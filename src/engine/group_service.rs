@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::TaskSetFact;
+use super::facts::{ServiceFact, TaskSetFact};
 use super::group::{GroupAct, GroupFacts, GroupPlan};
 use super::plan::{Note, ScaleTaskSet};
 use super::service::sides;
@@ -89,12 +89,18 @@ fn is_held(group: &DeploymentGroup) -> bool {
     group.metadata.finalizers.iter().flatten().any(|f| f == TASK_SET_FINALIZER)
 }
 
-/// Task sets that an earlier group of this name left serving become this group's.
+/// Task sets that an earlier group of this name left serving become this group's, and so do its target groups.
 fn adopt(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
     for (name, task_set) in &facts.task_sets {
         if task_set.group_uid.is_none() && !task_set.is_going && is_selected(facts, target, name) {
-            plan.acts.push(GroupAct::Adopt { name: name.clone(), uid: task_set.uid.clone() });
+            plan.acts.push(GroupAct::Adopt(Made::TaskSet, name.clone(), task_set.uid.clone()));
         }
+    }
+    let own = facts.group.metadata.name.as_ref();
+    let left =
+        |(_, s): &(&String, &ServiceFact)| s.exists && s.group_uid.is_none() && s.group.as_ref() == own;
+    for (name, service) in facts.services.iter().filter(left) {
+        plan.acts.push(GroupAct::Adopt(Made::TargetGroup, name.clone(), service.uid.clone()));
     }
 }
 

@@ -172,6 +172,9 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     match resolve::snapshot(draft.facts, group, &found, creator) {
         Ok(resolved) => {
             draft.status.waiting = None;
+            if let Some(side) = words::unmade(&resolved) {
+                draft.status.revision.iter_mut().for_each(|r| r.summary = Some(side.clone()));
+            }
             let route = draft.facts.route.as_ref().map(|r| Production::of(&resolved).scope.apply(r));
             let has = route.and_then(|r| weights::share(&r, shift::pair(&resolved)));
             draft.status.traffic = Some(words::traffic(None, &resolved, has.unwrap_or(0)));

@@ -65,6 +65,12 @@ pub fn before(resolved: &Resolved) -> Option<String> {
     }
 }
 
+/// What a rollback goes back to, if Sluice did not make it: its AppSpec has no task definition to name.
+pub fn unmade(resolved: &Resolved) -> Option<String> {
+    let replacement = &resolved.service.as_ref()?.replacement;
+    (replacement.task_set.is_none()).then(|| side(replacement))
+}
+
 fn side(side: &ResolvedSide) -> String {
     match (&side.task_definition, &side.task_set) {
         (Some(definition), _) => format!("PodTemplate {definition} behind Service {}", side.target_group),
@@ -160,13 +166,27 @@ pub fn repair(resolved: &Resolved, percent: i32, stands: bool) -> String {
             production.resource()
         ),
     };
-    let task_set = resolved.service.as_ref().and_then(|s| s.replacement.task_set.as_ref());
-    match task_set.filter(|_| stands) {
-        Some(name) => format!(
-            "{traffic} Task set {name} is left as it is; the next deployment to its target group scales it down."
-        ),
+    match resolved.service.as_ref().filter(|_| stands) {
+        Some(service) => format!("{traffic}{}", left_standing(service, percent)),
         None => traffic,
     }
+}
+
+/// What stands without production traffic, and where the test listener points.
+fn left_standing(service: &ResolvedService, percent: i32) -> String {
+    let idle = match (percent, &service.original) {
+        (0, _) => Some(&service.replacement),
+        (100, original) => original.as_ref(),
+        _ => None,
+    };
+    let idle = idle.and_then(|side| side.task_set.as_ref()).map(|name| {
+        format!(" Task set {name} is left as it is; the next deployment to its target group scales it down.")
+    });
+    let tested = service
+        .test
+        .as_ref()
+        .map(|listener| format!(" HTTPRoute {}, the test listener, stays where it points.", listener.name));
+    [idle, tested].into_iter().flatten().collect()
 }
 
 fn again(resolved: &Resolved) -> String {

@@ -144,18 +144,21 @@ pub async fn scale(client: &Client, namespace: &str, change: &ScaleTaskSet) -> R
 const GROUP_UID_PATH: &str = "/metadata/labels/sluice.dev~1deployment-group-uid";
 
 /// Makes an object a group's, by its label.
-pub async fn adopt(
+pub async fn adopt<K>(
     client: &Client,
     namespace: &str,
     name: &str,
     uid: &str,
     group_uid: &str,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, Error>
+where
+    K: Resource<DynamicType = ()>,
+{
     let operations = [
         json!({"op": "test", "path": "/metadata/uid", "value": uid}),
         json!({"op": "add", "path": GROUP_UID_PATH, "value": group_uid}),
     ];
-    write::patch_json::<TaskSet>(client, namespace, name, &operations).await
+    write::patch_json::<K>(client, namespace, name, &operations).await
 }
 
 /// Lets go of an object that a group made: it stays, and is nobody's.
