@@ -70,6 +70,7 @@ pub fn end(draft: &mut Draft<'_>, end: &End) {
     if is_orphaned(draft, end) && !goes_back(draft, end) {
         return;
     }
+    draft.drop_acts();
     let has_begun = has_begun(draft);
     let percent = percent_now(draft);
     close_events(draft);
