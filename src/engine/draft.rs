@@ -69,6 +69,11 @@ impl<'a> Draft<'a> {
         self.acts.push(act);
     }
 
+    /// Takes back what was planned so far: what ends does nothing more.
+    pub fn drop_acts(&mut self) {
+        self.acts.clear();
+    }
+
     /// Adds a note.
     pub fn note(&mut self, reason: &'static str, message: impl Into<String>) {
         self.notes.push(Note { is_warning: false, reason, message: clip(message.into(), 1_000) });

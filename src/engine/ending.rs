@@ -70,6 +70,7 @@ pub fn end(draft: &mut Draft<'_>, end: &End) {
     if is_orphaned(draft, end) && !goes_back(draft, end) {
         return;
     }
+    draft.drop_acts();
     let has_begun = has_begun(draft);
     let percent = percent_now(draft);
     close_events(draft);
@@ -157,8 +158,9 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         info.rollback_message = format!("rolling back to {before} by Deployment {name}");
         return format!("Deployment {name} rolls back to {before}.");
     }
-    let stands =
-        service::task_set::has_begun(draft, EventName::Install) && draft.status.termination_time.is_none();
+    let stands = service::task_set::has_begun(draft, EventName::Install)
+        && draft.status.termination_time.is_none()
+        && resolved.service.as_ref().is_some_and(|s| service::install::points_at_replacement(draft, s));
     let repair = words::repair(&resolved, percent.unwrap_or(0), stands);
     if end.rollback != Rollback::Never {
         let why = match () {

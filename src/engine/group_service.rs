@@ -11,7 +11,8 @@ use super::service::snapshot::selector_text;
 use super::service::task_set;
 use crate::api::service_target::ServiceTarget;
 use crate::api::{
-    DeletionPolicy, DeploymentGroup, DeploymentGroupStatus, TASK_SET_FINALIZER, TASK_SET_LABEL,
+    DeletionPolicy, Deployment, DeploymentGroup, DeploymentGroupStatus, Phase, TASK_SET_FINALIZER,
+    TASK_SET_LABEL,
 };
 
 /// A Service to create: a target group without a selector, until the first Install points it at pods.
@@ -249,8 +250,10 @@ fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
     }
 }
 
-/// True if no Service sends to the task set and its Deployment has ended: created by a hand that was late, or left by an
-/// Install that ended before it pointed anybody at it.
+/// True if no Service sends to the task set and its Deployment has ended without having moved any traffic to it: created
+/// by a hand that was late, or left by an Install that ended before it pointed anybody at it.
+///
+/// That no traffic was moved is on record; what the caches say of Services and routes alone may be of yesterday.
 fn is_nobodys(facts: &GroupFacts, target: &ServiceTarget, name: &str, task_set: &TaskSetFact) -> bool {
     let maker = facts.deployments.iter().find(|d| task_set::is_made_by(task_set, d));
     let front = target.production_listener.service.iter().map(|s| &s.name);
@@ -258,7 +261,16 @@ fn is_nobodys(facts: &GroupFacts, target: &ServiceTarget, name: &str, task_set: 
     let mut selectors = target.target_groups.iter().chain(front).map(|s| facts.services.get(s));
     let are_known = selectors
         .all(|s| s.is_some_and(|s| s.selector.is_empty() || s.selector.contains_key(TASK_SET_LABEL)));
-    are_known && maker.is_none_or(|d| d.phase().has_ended()) && !is_selected(facts, target, name)
+    are_known && maker.is_some_and(|d| has_moved_nothing(d)) && !is_selected(facts, target, name)
+}
+
+/// True for a Deployment that ended otherwise than well before it gave its replacement any traffic.
+fn has_moved_nothing(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    let service = status.resolved.as_ref().and_then(|r| r.service.as_ref());
+    matches!(status.phase, Phase::Failed | Phase::Stopped)
+        && status.traffic.as_ref().is_none_or(|t| t.steps.is_empty())
+        && service.is_some_and(|s| s.original.is_some())
 }
 
 /// A Service group that is being deleted: its running Deployment ends first, then what it made goes or is let go.

@@ -219,7 +219,8 @@ fn granted(facts: &Facts) -> Facts {
     facts
 }
 
-fn breach(story: &str, minds: Minds) -> String {
+/// The invariant that a story breaks with these minds.
+pub fn breach(story: &str, minds: Minds) -> String {
     let mut world = find(story);
     world.minds = minds;
     world.run().err().map_or("none", |b| b.invariant).to_owned()

@@ -8,6 +8,7 @@
 mod actors;
 mod believer;
 mod broken;
+mod broken_service;
 mod budget;
 mod cache;
 mod effects;

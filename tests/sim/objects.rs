@@ -93,7 +93,9 @@ pub struct Service {
     pub ready: Option<usize>,
     pub selector: Labels,
     pub target_ports: Vec<String>,
-    /// The group that made it.
+    /// The name of the group that made it.
+    pub group: Option<String>,
+    /// The uid of the group whose it is.
     pub group_uid: Option<String>,
 }
 

@@ -224,6 +224,7 @@ fn service(cache: &Cache, memory: &Memory, name: &str) -> ServiceFact {
                     .get(&(Kind::Service, name.to_owned()))
                     .map(|s| s.version.to_string())
                     .unwrap_or_default(),
+                group: s.group.clone(),
                 group_uid: s.group_uid.clone(),
                 selector: s.selector.clone(),
                 target_ports: s.target_ports.clone(),

@@ -127,7 +127,8 @@ impl Store {
         // Those who come and go of their own accord take no number: the names made from a uid would follow their pace.
         let is_numbered = !matches!(key.0, Kind::Slice | Kind::TaskSet | Kind::Pod)
             && (key.0 != Kind::Service || *by == Actor::User || *by == Actor::Kubelet);
-        let local = format!("{}-{}", key.1, self.version + 1);
+        let born = self.commits.iter().filter(|c| c.key == key && c.before.is_none()).count() + 1;
+        let local = format!("{}-{born}", key.1);
         let (uid, now) = (if is_numbered { self.uid() } else { String::new() }, self.now);
         let fresh = |meta: &mut kube::core::ObjectMeta| {
             meta.uid = Some(uid.clone());

@@ -32,9 +32,13 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
     if draft.status.termination_time.is_some() {
         return scale_down(draft, name);
     }
-    let due = due(draft, resolved, service);
-    if draft.now < due {
+    let due = due(draft, service);
+    let drained = drained(draft, resolved, service);
+    if draft.now < due || drained.is_some_and(|at| draft.now < at) {
         say_when(draft, side, due);
+        if let Some(at) = drained {
+            draft.wake_at(at.max(due));
+        }
         return Verdict::Running;
     }
     if let Some((reason, cause)) = still_serves(draft, resolved, side) {
@@ -61,13 +65,13 @@ pub fn scale_down(draft: &mut Draft<'_>, name: &str) -> Verdict {
     Verdict::Running
 }
 
-/// When the original may go: its wait is over or was ended, and its last requests have had time to end.
-fn due(draft: &Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Timestamp {
+/// When the original may go, by what is on record: its wait is over or was ended, and its last requests have had time to end.
+fn due(draft: &Draft<'_>, service: &ResolvedService) -> Timestamp {
     let ends = draft.status.lifecycle_events.iter().filter_map(|e| e.end_time);
     let last = ends.max().unwrap_or(draft.now);
     let asked = draft.facts.deployment.spec.continue_.as_ref().and_then(|c| c.termination_wait) == Some(true);
     let waited = if asked { last } else { last + service.terminate_original.wait.length() };
-    drained(draft, resolved, service).map_or(waited, |at| at.max(waited))
+    recorded(draft).map_or(waited, |at| (at + drain(service)).max(waited))
 }
 
 /// How long a side that has lost its traffic stands.
@@ -77,12 +81,17 @@ pub fn drain(service: &ResolvedService) -> SignedDuration {
 
 /// When the side that lost its traffic has drained, whoever moved it; `None` if nothing says that any was moved.
 pub fn drained(draft: &Draft<'_>, resolved: &Resolved, service: &ResolvedService) -> Option<Timestamp> {
+    let route = draft.facts.route.as_deref().filter(|_| !Production::of(resolved).is_service);
+    let taken = route.and_then(|r| r.served_since(r.generation));
+    Some(recorded(draft).max(taken)? + drain(service))
+}
+
+/// When traffic was moved last, as far as that is on record.
+fn recorded(draft: &Draft<'_>) -> Option<Timestamp> {
     let steps = draft.status.traffic.iter().flat_map(|t| &t.steps);
     let production = steps.map(|s| s.served_time.unwrap_or(s.time)).max();
     let tested = draft.status.test_traffic.map(|s| s.served_time.unwrap_or(s.time));
-    let route = draft.facts.route.as_deref().filter(|_| !Production::of(resolved).is_service);
-    let taken = route.and_then(|r| r.served_since(r.generation));
-    Some(production.max(tested).max(taken)? + drain(service))
+    production.max(tested)
 }
 
 /// Why the original still counts as serving: it has weight, or the gateway has not taken that it has none.
@@ -117,5 +126,7 @@ fn say_when(draft: &mut Draft<'_>, side: &ResolvedSide, due: Timestamp) {
     };
     draft.status.waiting = None;
     draft.say(Says::Reconciling, "WaitingForTermination", message);
-    draft.wake_at(due);
+    if due > draft.now {
+        draft.wake_at(due);
+    }
 }

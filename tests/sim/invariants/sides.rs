@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sluice::api::{Creator, DeletionPolicy, Deployment, DeploymentGroup, EventStatus, OriginalAction};
+use sluice::api::{
+    Creator, DeletionPolicy, Deployment, DeploymentGroup, EventStatus, OriginalAction, TASK_SET_LABEL,
+};
 
 use super::super::kubelet::selects;
 use super::super::objects::{Key, Kind, Object, Route, Rule, Service, TaskSet};
@@ -20,6 +22,8 @@ pub struct Sides {
     endpoints: BTreeMap<String, Vec<(Timestamp, usize)>>,
     /// By route: generation, when, by whom, rules.
     routes: BTreeMap<String, Vec<(i64, Timestamp, Actor, Vec<Rule>)>>,
+    /// By group: the size that was wanted since when.
+    wanted: BTreeMap<String, Vec<(Timestamp, i32)>>,
     /// Task sets made by each Deployment's uid.
     made: BTreeMap<String, usize>,
 }
@@ -41,6 +45,10 @@ impl Sides {
                     known.push((route.generation, commit.at, commit.by.clone(), route.rules.clone()));
                 }
             }
+            (_, Some(Object::Group(group))) => {
+                let replicas = group.spec.service.as_ref().map_or(0, |s| s.replicas);
+                self.wanted.entry(commit.key.1.clone()).or_default().push((commit.at, replicas));
+            }
             (None, Some(Object::TaskSet(made))) if matches!(commit.by, Actor::Controller(..)) => {
                 *self.made.entry(made.deployment_uid.clone().unwrap_or_default()).or_default() += 1;
             }
@@ -54,6 +62,14 @@ impl Sides {
         let before = all.iter().rev().find(|(at, _)| *at <= since).map_or(0, |(_, n)| *n);
         let later = all.iter().filter(|(at, _)| *at > since).map(|(_, n)| *n);
         std::iter::once(before).chain(later).collect()
+    }
+
+    /// True if a group has wanted that many at some moment since `since`.
+    fn was_wanted(&self, group: &str, replicas: i32, since: Timestamp) -> bool {
+        let all = self.wanted.get(group).map(Vec::as_slice).unwrap_or_default();
+        let before = all.iter().rev().find(|(at, _)| *at <= since).map(|(_, n)| *n);
+        let mut later = all.iter().filter(|(at, _)| *at > since).map(|(_, n)| *n);
+        before == Some(replicas) || later.any(|n| n == replicas)
     }
 
     fn was_dead(&self, service: &str, since: Timestamp) -> bool {
@@ -91,7 +107,7 @@ pub fn check(ledger: &Ledger, commit: &Commit, store: &Store) -> Holds {
         {
             only_own_task_sets_are_scaled(after)?;
             the_ended_scales_nothing(ledger, key, after)?;
-            if before.replicas < after.replicas || is_resize(after, key, store) {
+            if before.replicas < after.replicas || is_resize(ledger, commit.at, key, after.replicas) {
                 return Ok(());
             }
             the_original_outlives_its_wait(ledger, commit.at, key, after)?;
@@ -116,11 +132,9 @@ fn selecting(store: &Store, task_set: &TaskSet) -> Vec<String> {
     services.filter(|s| selects(&s.selector, &task_set.labels)).map(|s| s.name.clone()).collect()
 }
 
-/// A group gives the side that serves the size that is wanted, whatever it is.
-fn is_resize(task_set: &TaskSet, key: &Key, store: &Store) -> bool {
-    let target = groups(store).find(|g| g.metadata.name.as_deref() == Some(&key.1));
-    let wanted = target.and_then(|g| g.spec.service.as_ref()).map(|s| s.replicas);
-    key.0 == Kind::Group && wanted == Some(task_set.replicas)
+/// A group gives the side that serves the size that is wanted, or was until a moment ago.
+fn is_resize(ledger: &Ledger, at: Timestamp, key: &Key, replicas: i32) -> bool {
+    key.0 == Kind::Group && ledger.sides.was_wanted(&key.1, replicas, at - ledger.staleness)
 }
 
 /// Weight never moves to a side that nobody has answered for, away from one that somebody has.
@@ -330,15 +344,41 @@ fn only_a_deleted_group_deletes(ledger: &Ledger, key: &Key, replicas: i32) -> Ho
     Err(Breach::new("only_a_deleted_group_deletes", key.1.clone()))
 }
 
-/// At rest no task set of a group's has pods that no Service sends to.
+/// At rest no task set stands to which nobody sends and whose deployment ended before it moved any traffic.
 pub fn nothing_is_left_running(store: &Store) -> Holds {
-    let own = store.all(Kind::TaskSet).filter_map(Object::task_set).filter(|t| t.group_uid.is_some());
-    let living: Vec<_> = groups(store).filter(|g| g.metadata.deletion_timestamp.is_none()).collect();
-    let is_ours = |t: &TaskSet| living.iter().any(|g| g.metadata.uid == t.group_uid);
-    match own.filter(|t| is_ours(t)).find(|t| t.replicas > 0 && selecting(store, t).is_empty()) {
-        Some(t) => Err(Breach::new("nothing_is_left_running", format!("{} has {} pods", t.name, t.replicas))),
-        None => Ok(()),
+    let services = store.all(Kind::Service).filter_map(Object::service);
+    let is_foreign = |s: &Service| !s.selector.is_empty() && !s.selector.contains_key(TASK_SET_LABEL);
+    if services.clone().any(|s| is_foreign(s)) {
+        return Ok(());
     }
+    let has_moved_nothing = |d: &Deployment| {
+        let status = d.status.as_ref();
+        let service = status.and_then(|s| s.resolved.as_ref()).and_then(|r| r.service.as_ref());
+        let has_moved = status.and_then(|s| s.traffic.as_ref()).is_some_and(|t| !t.steps.is_empty());
+        d.phase().has_ended() && !has_moved && service.is_some_and(|s| s.original.is_some())
+    };
+    for deployment in
+        store.all(Kind::Deployment).filter_map(Object::deployment).filter(|d| has_moved_nothing(d))
+    {
+        let group =
+            store.get(Kind::Group, &deployment.spec.deployment_group_ref.name).and_then(Object::group);
+        let group_uid = group.and_then(|g| g.metadata.uid.clone());
+        let own = store.all(Kind::TaskSet).filter_map(Object::task_set);
+        let mut own = own.filter(|t| t.deployment_uid.as_deref() == Some(deployment.uid()));
+        let is_left = |t: &&std::sync::Arc<TaskSet>| {
+            t.replicas > 0
+                && t.group_uid.is_some()
+                && t.group_uid == group_uid
+                && selecting(store, t).is_empty()
+        };
+        if let Some(t) = own.find(is_left) {
+            return Err(Breach::new(
+                "nothing_is_left_running",
+                format!("{} has {} pods", t.name, t.replicas),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// True if a route is the production listener of a Deployment.

@@ -135,6 +135,13 @@ fn installs() -> Vec<Story> {
             w.then("deletes the task set", event, 10_000, |w| delete_behind(w, B));
             w
         }),
+        Story::new("service/stopped_before_it_points", || {
+            let mut w = plain(linear());
+            deploys(&mut w, "d1", "web-2");
+            let made = |s: &Store| s.all(Kind::TaskSet).count() > 1;
+            w.then("stops d1", made, 0, |w| stop(w, "d1", None));
+            w
+        }),
         Story::new("service/gateway_is_silent_from_the_shift_on", || {
             let mut w = plain(rolling_back());
             deploys(&mut w, "d1", "web-2");
