@@ -73,75 +73,65 @@ fn service_group() -> Value {
     }})
 }
 
+fn service(path: &str, value: Value) -> Value {
+    with(service_group(), &format!("service.{path}"), value)
+}
+
 fn service_cases() -> Vec<Case> {
-    let service = |path: &str, value: Value| with(service_group(), &format!("service.{path}"), value);
     let replicas = |n: i64| service("replicas", json!(n));
-    let groups = "spec.service.targetGroups";
-    let listener = "spec.service.productionListener";
-    let front = |name: &str| service("productionListener", json!({"service": {"name": name}}));
-    let both = json!({"httpRoute": {"name": "web"}, "service": {"name": "web"}});
+    let both = with(group(), "service", service_group()["service"].clone());
     vec![
         accepts("a service", service_group()),
-        accepts("a front Service", front("web")),
-        refuses(
-            "two platforms",
-            with(group(), "service", service_group()["service"].clone()),
-            "spec",
-            ONE_BLOCK,
-        ),
+        refuses("two platforms", both, "spec", ONE_BLOCK),
         accepts("no pods", replicas(0)),
         accepts("many pods", replicas(100_000)),
         refuses("fewer than no pods", replicas(-1), "spec.service.replicas", "greater than or equal to 0"),
         refuses("too many pods", replicas(100_001), "spec.service.replicas", "less than or equal to 100000"),
-        is_required(&service_group(), "service.targetGroups", groups),
-        refuses("one target group", service("targetGroups", json!(["a"])), groups, "at least 2 items"),
+        accepts("the longest group", service_group()).named(LONGEST),
         refuses(
-            "three target groups",
-            service("targetGroups", json!(["a", "b", "c"])),
-            groups,
-            "at most 2 items",
-        ),
-        accepts("the longest target group", service("targetGroups", json!([text(63), "b"]))),
-        refuses(
-            "a long target group",
-            service("targetGroups", json!([text(64), "b"])),
-            "spec.service.targetGroups[0]",
-            "Too long",
-        ),
-        refuses(
-            "an empty target group",
-            service("targetGroups", json!(["", "b"])),
-            "spec.service.targetGroups[0]",
-            "at least 1 chars",
-        ),
-        refuses(
-            "one target group twice",
-            service("targetGroups", json!(["a", "a"])),
-            "spec.service",
-            "targetGroups must be two different Services",
-        ),
-        is_required(&service_group(), "service.productionListener", listener),
-        refuses(
-            "no listener",
-            service("productionListener", json!({})),
-            listener,
-            "exactly one of httpRoute and service must be given",
-        ),
-        refuses(
-            "two listeners",
-            service("productionListener", both),
-            listener,
-            "exactly one of httpRoute and service must be given",
-        ),
-        refuses(
-            "a route without name",
-            service("productionListener", json!({"httpRoute": {}})),
-            "spec.service.productionListener.httpRoute.name",
-            "Required value",
-        ),
+            "a group whose name is no label",
+            service_group(),
+            "",
+            "the name of a service group becomes a label",
+        )
+        .named(LONG),
+    ]
+}
+
+fn target_group_cases() -> Vec<Case> {
+    let field = "spec.service.targetGroups";
+    let first = "spec.service.targetGroups[0]";
+    let groups = |names: Value| service("targetGroups", names);
+    let different = "targetGroups must be two different Services";
+    vec![
+        is_required(&service_group(), "service.targetGroups", field),
+        refuses("one target group", groups(json!(["a"])), field, "at least 2 items"),
+        refuses("three target groups", groups(json!(["a", "b", "c"])), field, "at most 2 items"),
+        accepts("the longest target group", groups(json!([text(63), "b"]))),
+        refuses("a long target group", groups(json!([text(64), "b"])), first, "Too long"),
+        refuses("an empty target group", groups(json!(["", "b"])), first, "at least 1 chars"),
+        refuses("one target group twice", groups(json!(["a", "a"])), "spec.service", different),
+    ]
+}
+
+fn listener_cases() -> Vec<Case> {
+    let field = "spec.service.productionListener";
+    let production = |listener: Value| service("productionListener", listener);
+    let front = |name: &str| production(json!({"service": {"name": name}}));
+    let both = production(json!({"httpRoute": {"name": "web"}, "service": {"name": "web"}}));
+    let one = "exactly one of httpRoute and service must be given";
+    let test = |path: &str, value: Value| service(&format!("testListener{path}"), value);
+    let route = "spec.service.productionListener.httpRoute.name";
+    let tested = "spec.service.testListener.httpRoute.name";
+    vec![
+        accepts("a front Service", front("web")),
+        is_required(&service_group(), "service.productionListener", field),
+        refuses("no listener", production(json!({})), field, one),
+        refuses("two listeners", both, field, one),
+        refuses("a route without name", production(json!({"httpRoute": {}})), route, "Required value"),
         refuses(
             "a Service without name",
-            service("productionListener", json!({"service": {}})),
+            production(json!({"service": {}})),
             "spec.service.productionListener.service.name",
             "Required value",
         ),
@@ -153,30 +143,17 @@ fn service_cases() -> Vec<Case> {
         ),
         refuses(
             "one route for both",
-            service("testListener.httpRoute.name", json!("web")),
+            test(".httpRoute.name", json!("web")),
             "spec.service",
             "testListener must name another HTTPRoute",
         ),
         refuses(
             "a test listener of nothing",
-            service("testListener", json!({})),
+            test("", json!({})),
             "spec.service.testListener.httpRoute",
             "Required value",
         ),
-        refuses(
-            "a test route without name",
-            service("testListener.httpRoute", json!({})),
-            "spec.service.testListener.httpRoute.name",
-            "Required value",
-        ),
-        accepts("the longest group", service_group()).named(LONGEST),
-        refuses(
-            "a group whose name is no label",
-            service_group(),
-            "",
-            "the name of a service group becomes a label",
-        )
-        .named(LONG),
+        refuses("a test route without name", test(".httpRoute", json!({})), tested, "Required value"),
     ]
 }
 
@@ -269,6 +246,8 @@ fn every_rule_and_bound_of_a_deployment_group_holds() {
     let mut cases = cases();
     cases.extend(function_cases());
     cases.extend(service_cases());
+    cases.extend(target_group_cases());
+    cases.extend(listener_cases());
     cases.extend(blue_green_cases());
     for path in ["service.productionListener.httpRoute.name", "service.testListener.httpRoute.name"] {
         cases.extend(name_bounds(&service_group(), path, format!("spec.{path}").leak()));
