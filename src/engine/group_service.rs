@@ -194,12 +194,7 @@ fn tell_scale(facts: &GroupFacts, target: &ServiceTarget, status: &mut Deploymen
 }
 
 /// Between deployments the side that serves has as many pods as are wanted.
-fn size(
-    facts: &GroupFacts,
-    target: &ServiceTarget,
-    status: &DeploymentGroupStatus,
-    plan: &mut GroupPlan,
-) {
+fn size(facts: &GroupFacts, target: &ServiceTarget, status: &DeploymentGroupStatus, plan: &mut GroupPlan) {
     let Some(service) = serving(facts, target) else { return };
     let name = facts.services.get(&service).and_then(|s| s.selector.get(TASK_SET_LABEL)).cloned();
     let Some(name) = name else { return };
@@ -250,9 +245,8 @@ fn is_nobodys(facts: &GroupFacts, target: &ServiceTarget, name: &str, task_set: 
     let front = target.production_listener.service.iter().map(|s| &s.name);
     // A selector of somebody else's may well select its pods.
     let mut selectors = target.target_groups.iter().chain(front).map(|s| facts.services.get(s));
-    let are_known = selectors.all(|s| {
-        s.is_some_and(|s| s.selector.is_empty() || s.selector.contains_key(TASK_SET_LABEL))
-    });
+    let are_known = selectors
+        .all(|s| s.is_some_and(|s| s.selector.is_empty() || s.selector.contains_key(TASK_SET_LABEL)));
     are_known && maker.is_some_and(|d| has_moved_nothing(d)) && !is_selected(facts, target, name)
 }
 

@@ -76,7 +76,7 @@ mod tests {
         })
     }
 
-    const PAIR: Pair<'_> = Pair { original: "hello-1", replacement: "hello-2" };
+    const PAIR: Pair<'_> = Pair { original: "hello-1", replacement: "hello-2", keeps: false };
 
     #[test]
     fn a_rule_pinned_to_the_target_is_left_alone_on_the_way_there_and_back() {
@@ -88,7 +88,7 @@ mod tests {
         assert!(stands_at(&seen, PAIR, 0), "the pinned rule does not count as a share");
         let moved = route(&[&[("hello-2", 1)], &[("hello-2", 100)]]);
         let seen = Scope { rules: &rules, count: 2 }.apply(&moved);
-        let back = Pair { original: "hello-2", replacement: "hello-1" };
+        let back = Pair { original: "hello-2", replacement: "hello-1", keeps: false };
         assert!(edits(&seen, back, 100).iter().all(|e| e.rule() == 1));
     }
 

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::facts::{GatewayFact, RouteFact};
-use super::production::Production;
 use super::hooks::HOLD;
+use super::production::Production;
 use super::shift::{
     Settled, Verdict, WEIGHTS_CHANGED, changed, hold, interval, is_held_for_endpoints, note_served, pair,
     settled_at, write,

@@ -148,7 +148,13 @@ impl Believer {
                 keys.chain([key.clone()]).collect()
             }
             // Of a pod only what holds it back is looked at.
-            Kind::Pod if self.cache.get(key.0, &key.1).and_then(|o| o.pod()).is_some_and(|p| p.problem.is_none()) => {
+            Kind::Pod
+                if self
+                    .cache
+                    .get(key.0, &key.1)
+                    .and_then(|o| o.pod())
+                    .is_some_and(|p| p.problem.is_none()) =>
+            {
                 vec![]
             }
             _ => {

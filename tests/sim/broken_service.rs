@@ -97,7 +97,8 @@ const BROKEN: &[(&str, &str, Mind)] = &[
         decide(&facts, now)
     }),
     ("only_own_task_sets_are_scaled", "service/foreign_original", |f, now| {
-        let legacy = ScaleTaskSet { name: "legacy".into(), uid: "legacy-1".into(), generation: 1, replicas: 0 };
+        let legacy =
+            ScaleTaskSet { name: "legacy".into(), uid: "legacy-1".into(), generation: 1, replicas: 0 };
         and(f, now, EventName::Install, vec![Act::ScaleTaskSet(legacy)])
     }),
     ("the_ended_scales_nothing", "service/stop_at_shift", |f, now| {

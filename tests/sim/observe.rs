@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sluice::api::{
-    Deployment, DeploymentGroup, EventName, ROLLBACK_OF_ANNOTATION, Revision, TASK_SET_LABEL,
-};
+use sluice::api::{Deployment, DeploymentGroup, EventName, ROLLBACK_OF_ANNOTATION, Revision, TASK_SET_LABEL};
 use sluice::engine::facts::{
-    BackendFact, Facts, GatewayFact, JobFact, JobState, PodTemplateFact, RevisionFact, RollbackFact, RouteFact,
-    RuleFact, ServiceFact, TaskSetFact,
+    BackendFact, Facts, GatewayFact, JobFact, JobState, PodTemplateFact, RevisionFact, RollbackFact,
+    RouteFact, RuleFact, ServiceFact, TaskSetFact,
 };
 use sluice::engine::group::GroupFacts;
 use sluice::engine::{hooks, needs};
@@ -272,7 +270,8 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
     let route_name = production.map(|r| r.name.clone()).or(serving.map(|s| s.route.clone()));
     let test_name = target.and_then(|t| t.test_listener.as_ref()).map(|t| t.http_route.name.clone());
     let routes = route_name.iter().chain(&test_name).map(|r| (Kind::Route, r.clone()));
-    let own: Vec<Key> = routes.chain([(Kind::Group, name.to_owned())]).chain(of_service(cache, &group)).collect();
+    let own: Vec<Key> =
+        routes.chain([(Kind::Group, name.to_owned())]).chain(of_service(cache, &group)).collect();
     if own.iter().any(|key| !memory.is_current(cache, key)) {
         return None;
     }
@@ -307,7 +306,10 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
             .filter(|g| g.spec.service.is_some() && g.metadata.name != group.metadata.name)
             .cloned()
             .collect(),
-        services: services_of(cache, &group).into_iter().map(|n| (n.clone(), service(cache, memory, &n))).collect(),
+        services: services_of(cache, &group)
+            .into_iter()
+            .map(|n| (n.clone(), service(cache, memory, &n)))
+            .collect(),
         group,
     })
 }

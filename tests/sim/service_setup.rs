@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sluice::api::{
-    DeploymentConfig, DeploymentGroup, EventName, EventStatus, Phase, TASK_SET_LABEL,
-};
+use sluice::api::{DeploymentConfig, DeploymentGroup, EventName, EventStatus, Phase, TASK_SET_LABEL};
 
 use super::objects::{Backend, Kind, Labels, Object, Pod, PodTemplate, Route, Rule, Service, Slice, TaskSet};
 use super::setup::{create, deploy_to, edit_named_group, merge, read};
@@ -68,7 +66,8 @@ pub fn spec(group: Value, service: Value) -> Value {
 pub fn standing(seed: u64, pace: Pace, group: Value, service: Value) -> World {
     let mut world = empty(seed, pace, group, service);
     let w = &mut world;
-    let group_uid = w.store.get(Kind::Group, GROUP).and_then(Object::group).and_then(|g| g.metadata.uid.clone());
+    let group_uid =
+        w.store.get(Kind::Group, GROUP).and_then(Object::group).and_then(|g| g.metadata.uid.clone());
     let labels = labels(&[("app", "web"), (TASK_SET_LABEL, FIRST)]);
     serve(
         w,
@@ -233,10 +232,8 @@ pub fn resize(world: &mut World, replicas: i32) {
 /// Says continue.
 pub fn go_on(world: &mut World, name: &str) {
     let _ = world.store.edit_spec(name, |d| {
-        d.spec.continue_ = Some(sluice::api::deployment::Continue {
-            ready_wait: Some(true),
-            termination_wait: Some(true),
-        });
+        d.spec.continue_ =
+            Some(sluice::api::deployment::Continue { ready_wait: Some(true), termination_wait: Some(true) });
     });
 }
 

@@ -7,8 +7,8 @@ mod inputs;
 use serde_json::{Value, json};
 use sluice::api::{EventName, EventStatus, Phase};
 
-use super::service_setup::*;
 use super::objects::{Kind, Object};
+use super::service_setup::*;
 use super::setup::{at_once, delete, edit_named_group, http_hook, job_hook, read, stop};
 use super::store::{Actor, Store};
 use super::stories::Story;

@@ -104,7 +104,8 @@ fn still_serves(
     let listener = production.described();
     let route = draft.facts.route.as_deref();
     if !route.is_some_and(|r| weights::stands_at(r, production.pair, 100)) {
-        let cause = format!("{listener} does not send all traffic past Service {} any more", side.target_group);
+        let cause =
+            format!("{listener} does not send all traffic past Service {} any more", side.target_group);
         return Some(("WeightsChanged", cause));
     }
     let is_taken = route.is_some_and(|r| r.gateway == GatewayFact::Taken);

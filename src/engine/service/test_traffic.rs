@@ -203,7 +203,8 @@ pub fn is_back(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
         return true;
     };
     let Some(route) = service.test.as_ref().and_then(|listener| route(draft, listener)) else { return true };
-    let is_lost = route.write_refused.is_some() || weights::check(&route, pair(service), &[step.weight]).is_err();
+    let is_lost =
+        route.write_refused.is_some() || weights::check(&route, pair(service), &[step.weight]).is_err();
     if is_lost || weights::stands_at(&route, pair(service), step.weight) {
         return true;
     }

@@ -83,7 +83,8 @@ pub fn pair(resolved: &Resolved) -> (String, String) {
         (Some(f), _) => (f.original.clone(), f.replacement.clone()),
         (_, Some(s)) => {
             let replacement = s.replacement.target_group.clone();
-            let original = s.original.as_ref().map_or_else(|| replacement.clone(), |o| o.target_group.clone());
+            let original =
+                s.original.as_ref().map_or_else(|| replacement.clone(), |o| o.target_group.clone());
             (original, replacement)
         }
         _ => <(String, String)>::default(),

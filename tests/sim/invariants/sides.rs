@@ -10,7 +10,7 @@ use sluice::api::{
     Creator, DeletionPolicy, Deployment, DeploymentGroup, EventStatus, OriginalAction, TASK_SET_LABEL,
 };
 
-use super::super::kubelet::selects;
+use super::super::kubelet::{ready_behind, selects};
 use super::super::objects::{Key, Kind, Object, Route, Rule, Service, TaskSet};
 use super::super::store::{Actor, Commit, Store};
 use super::{Breach, Holds, Ledger, listener};
@@ -96,11 +96,15 @@ pub fn check(ledger: &Ledger, commit: &Commit, store: &Store) -> Holds {
         (Some(Object::Route(before)), Some(Object::Route(after))) => {
             no_weight_for_the_dead(ledger, commit.at, before, after, store)
         }
-        (Some(Object::Service(before)), Some(Object::Service(after))) if before.selector != after.selector => {
+        (Some(Object::Service(before)), Some(Object::Service(after)))
+            if before.selector != after.selector =>
+        {
             no_front_for_the_dead(ledger, commit.at, before, after, store)?;
             no_side_in_use_is_touched(ledger, commit.at, &after.name, "pointed elsewhere", store)
         }
-        (Some(Object::TaskSet(before)), Some(Object::TaskSet(after))) if before.replicas != after.replicas => {
+        (Some(Object::TaskSet(before)), Some(Object::TaskSet(after)))
+            if before.replicas != after.replicas =>
+        {
             only_own_task_sets_are_scaled(after)?;
             the_ended_scales_nothing(ledger, key, after)?;
             if before.replicas < after.replicas || is_resize(ledger, commit.at, key, after.replicas) {
@@ -178,7 +182,9 @@ fn no_front_for_the_dead(
     let services = store.all(Kind::Service).filter_map(Object::service);
     let twin = services.clone().find(|s| s.selector == after.selector && s.name != after.name);
     let was = services.clone().find(|s| s.selector == before.selector && s.name != after.name);
-    let is_dead = twin.is_none_or(|s| ledger.sides.was_dead(&s.name, since));
+    // Those behind an original of somebody's own have no Service but the front.
+    let nobody = || ready_behind(store, &after.selector).is_empty();
+    let is_dead = twin.map_or_else(nobody, |s| ledger.sides.was_dead(&s.name, since));
     let other_lives = was.is_some_and(|s| ledger.sides.was_alive(&s.name, since));
     if is_front && is_dead && other_lives {
         return Err(Breach::new("no_weight_for_the_dead", format!("front {}", after.name)));
@@ -227,7 +233,8 @@ fn in_use(
     if written.iter().any(|(_, when, by, _)| *when >= since && *by == Actor::User) {
         return None;
     }
-    let rules = |generation: i64| written.iter().rev().find(|(g, ..)| *g == generation).map(|(.., rules)| rules);
+    let rules =
+        |generation: i64| written.iter().rev().find(|(g, ..)| *g == generation).map(|(.., rules)| rules);
     if written.last().is_some_and(|(.., rules)| weight(rules, service) > 0) {
         return Some(format!("route {route} gives it weight"));
     }
@@ -352,16 +359,25 @@ pub fn nothing_is_left_running(store: &Store) -> Holds {
         let has_moved = status.and_then(|s| s.traffic.as_ref()).is_some_and(|t| !t.steps.is_empty());
         d.phase().has_ended() && !has_moved && service.is_some_and(|s| s.original.is_some())
     };
-    for deployment in store.all(Kind::Deployment).filter_map(Object::deployment).filter(|d| has_moved_nothing(d)) {
-        let group = store.get(Kind::Group, &deployment.spec.deployment_group_ref.name).and_then(Object::group);
+    for deployment in
+        store.all(Kind::Deployment).filter_map(Object::deployment).filter(|d| has_moved_nothing(d))
+    {
+        let group =
+            store.get(Kind::Group, &deployment.spec.deployment_group_ref.name).and_then(Object::group);
         let group_uid = group.and_then(|g| g.metadata.uid.clone());
         let own = store.all(Kind::TaskSet).filter_map(Object::task_set);
         let mut own = own.filter(|t| t.deployment_uid.as_deref() == Some(deployment.uid()));
         let is_left = |t: &&std::sync::Arc<TaskSet>| {
-            t.replicas > 0 && t.group_uid.is_some() && t.group_uid == group_uid && selecting(store, t).is_empty()
+            t.replicas > 0
+                && t.group_uid.is_some()
+                && t.group_uid == group_uid
+                && selecting(store, t).is_empty()
         };
         if let Some(t) = own.find(is_left) {
-            return Err(Breach::new("nothing_is_left_running", format!("{} has {} pods", t.name, t.replicas)));
+            return Err(Breach::new(
+                "nothing_is_left_running",
+                format!("{} has {} pods", t.name, t.replicas),
+            ));
         }
     }
     Ok(())

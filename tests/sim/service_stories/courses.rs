@@ -108,13 +108,16 @@ fn sides() -> Vec<Story> {
 }
 
 fn ready(action: &str) -> Value {
-    with("CodeDeployDefault.ECSAllAtOnce", json!({
-        "autoRollback": {"enabled": true, "events": ["DeploymentStopOnRequest"]},
-        "blueGreen": {
-            "deploymentReady": {"actionOnTimeout": action, "wait": "10m"},
-            "terminateOriginal": {"action": "Terminate", "wait": "1m"},
-        },
-    }))
+    with(
+        "CodeDeployDefault.ECSAllAtOnce",
+        json!({
+            "autoRollback": {"enabled": true, "events": ["DeploymentStopOnRequest"]},
+            "blueGreen": {
+                "deploymentReady": {"actionOnTimeout": action, "wait": "10m"},
+                "terminateOriginal": {"action": "Terminate", "wait": "1m"},
+            },
+        }),
+    )
 }
 
 fn waits() -> Vec<Story> {
@@ -219,14 +222,31 @@ fn fronts() -> Vec<Story> {
         }),
         Story::new("service/front_service_of_a_foreign_original", || {
             let listener = json!({"productionListener": {"service": {"name": "web"}}, "testListener": null});
-            let group = with("CodeDeployDefault.ECSAllAtOnce", json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}}));
+            let group = with(
+                "CodeDeployDefault.ECSAllAtOnce",
+                json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}}),
+            );
             let mut w = empty(1, Pace::calm(), group, listener);
             legacy(&mut w, "web");
             deploys(&mut w, "d1", "web-2");
             http_hook(&mut w, "check", "fails");
-            w.then("creates Deployment d2 of PodTemplate web-3, hook check at AfterAllowTraffic", all_ended(1), 10_000, |w| {
-                deploy(w, "d2", &appspec("web-3", &[("AfterAllowTraffic", "check")]));
-            });
+            w.then(
+                "creates Deployment d2 of PodTemplate web-3, hook check at AfterAllowTraffic",
+                all_ended(1),
+                10_000,
+                |w| {
+                    deploy(w, "d2", &appspec("web-3", &[("AfterAllowTraffic", "check")]));
+                },
+            );
+            w
+        }),
+        Story::new("service/front_service_gives_a_foreign_original_back", || {
+            let listener = json!({"productionListener": {"service": {"name": "web"}}, "testListener": null});
+            let events = json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}});
+            let mut w = empty(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", events), listener);
+            legacy(&mut w, "web");
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
             w
         }),
         Story::new("service/front_service_is_rolled_back", || {

@@ -52,12 +52,15 @@ const MOMENTS: [Moment; 7] = [
 
 /// A world in which d1 comes by every moment.
 fn whole(more: Value) -> World {
-    let mut group = with("linear-25", json!({
-        "blueGreen": {
-            "deploymentReady": {"actionOnTimeout": "ContinueDeployment", "wait": "30s"},
-            "terminateOriginal": {"action": "Terminate", "wait": "1m"},
-        },
-    }));
+    let mut group = with(
+        "linear-25",
+        json!({
+            "blueGreen": {
+                "deploymentReady": {"actionOnTimeout": "ContinueDeployment", "wait": "30s"},
+                "terminateOriginal": {"action": "Terminate", "wait": "1m"},
+            },
+        }),
+    );
     super::super::setup::merge(&mut group, more);
     let mut w = plain(group);
     job_hook(&mut w, "probe", "passes");
@@ -139,6 +142,13 @@ fn installs() -> Vec<Story> {
             w.then("stops d1", made, 0, |w| stop(w, "d1", None));
             w
         }),
+        Story::new("service/original_is_deleted_and_rolled_back_to", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes the original's task set", weight_is(B, 50), 5_000, |w| delete_behind(w, A));
+            w.then("stops d1", at_once, 10_000, |w| stop(w, "d1", None));
+            w
+        }),
         Story::new("service/gateway_is_silent_from_the_shift_on", || {
             let mut w = plain(rolling_back());
             deploys(&mut w, "d1", "web-2");
@@ -179,11 +189,16 @@ fn groups() -> Vec<Story> {
             w.then("deletes the group", all_ended(1), 10_000, |w| {
                 w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
             });
-            w.then("creates it again", |s| s.get(Kind::Group, GROUP).is_none(), 10_000, |w| {
-                let group = spec(with("CodeDeployDefault.ECSAllAtOnce", json!({})), json!({}));
-                let group = sluice::api::DeploymentGroup::new(GROUP, read(group));
-                super::super::setup::create(w, Object::Group(group.into()));
-            });
+            w.then(
+                "creates it again",
+                |s| s.get(Kind::Group, GROUP).is_none(),
+                10_000,
+                |w| {
+                    let group = spec(with("CodeDeployDefault.ECSAllAtOnce", json!({})), json!({}));
+                    let group = sluice::api::DeploymentGroup::new(GROUP, read(group));
+                    super::super::setup::create(w, Object::Group(group.into()));
+                },
+            );
             w.then("creates Deployment d2 of PodTemplate web-3", at_once, 10_000, |w| {
                 deploy(w, "d2", &appspec("web-3", &[]));
             });
