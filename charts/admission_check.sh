@@ -115,11 +115,11 @@ install_chart() {
 make_users() {
   kubectl create namespace "$SPACE" > /dev/null
   local k="kubectl --namespace $SPACE create"
-  $k rolebinding editor --clusterrole=sluice-edit --user=editor > /dev/null
-  $k rolebinding approver --clusterrole=sluice-approve --user=approver > /dev/null
-  $k rolebinding viewer --clusterrole=sluice-view --user=viewer > /dev/null
-  $k rolebinding lead-edit --clusterrole=sluice-edit --user=lead > /dev/null
-  $k rolebinding lead-approve --clusterrole=sluice-approve --user=lead > /dev/null
+  $k rolebinding editor --clusterrole=sluice-edit.sluice-system --user=editor > /dev/null
+  $k rolebinding approver --clusterrole=sluice-approve.sluice-system --user=approver > /dev/null
+  $k rolebinding viewer --clusterrole=sluice-view.sluice-system --user=viewer > /dev/null
+  $k rolebinding lead-edit --clusterrole=sluice-edit.sluice-system --user=lead > /dev/null
+  $k rolebinding lead-approve --clusterrole=sluice-approve.sluice-system --user=lead > /dev/null
   $k role stopper --verb=get,patch,stop --resource=deployments.sluice.dev > /dev/null
   $k rolebinding stopper --role=stopper --user=stopper > /dev/null
   $k role named-patch --verb=get,patch --resource=deployments.sluice.dev > /dev/null
@@ -151,7 +151,7 @@ is_type_checked() {
 
 check_types() {
   local policy
-  for policy in deployment-verbs.sluice.dev finalizers.sluice.dev; do
+  for policy in sluice-deployment-verbs.sluice-system sluice-finalizers.sluice-system; do
     wait_until "the type check of $policy" is_type_checked "$policy"
     TRIED=$((TRIED + 1))
     kubectl get validatingadmissionpolicy "$policy" --output=json > "$WORK/policy.json"
@@ -174,7 +174,7 @@ check_creation() {
 }
 
 check_verbs() {
-  denied "an editor stops" 'sluice-approve' patch editor plain "$STOP"
+  denied "an editor stops" 'sluice-approve.sluice-system' patch editor plain "$STOP"
   denied "an editor continues" 'verb "continue"' patch editor plain "$CONTINUE"
   denied "an editor answers" 'verb "answer"' patch editor plain "$ANSWER"
   denied "an editor replaces with a stop" 'verb "stop"' as editor replace --filename="$(manifest plain "$STOP")"

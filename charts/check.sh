@@ -95,12 +95,34 @@ check_replicas() {
 check_namespaces() {
   render namespaces --set 'watchNamespaces={shop}'
   check_promises namespaces
-  expect namespaces "the only right over the whole cluster is to see one definition" '[.[] | select(.kind == "ClusterRole" and (.metadata.name | IN("sluice-view", "sluice-edit", "sluice-approve") | not)) | .rules[] | .resources[]] == ["customresourcedefinitions"]'
+  expect namespaces "over the whole cluster it sees Sluice's kinds and one definition, and lets go of what it holds" '[.[] | select(.kind == "ClusterRole" and (.metadata.name | endswith("-controller.sluice-system"))) | .rules[] | .verbs as $verbs | .resources[] | {(.): ($verbs | join(" "))}] | add == {customresourcedefinitions: "get list watch", namespaces: "get", jobs: "patch", deployments: "get list watch patch finalize", "deployments/status": "update", applications: "get list watch", deploymentconfigs: "get list watch", deploymentgroups: "get list watch", lifecyclehooks: "get list watch"}'
+  expect namespaces "its right to Jobs is held to its own" '.[] | select(.kind == "ValidatingAdmissionPolicy" and .metadata.name == "sluice-jobs.sluice-system") | .spec.matchConditions[0].expression == "request.userInfo.username == \u0027system:serviceaccount:sluice-system:sluice\u0027"'
   expect namespaces "the namespace has the rights" '[.[] | select(.kind == "RoleBinding") | .metadata.namespace] | sort == ["shop", "sluice-system"]'
   expect namespaces "the controller is told" '[.[] | select(.kind == "Deployment") | .spec.template.spec.containers[0].args[]] | index("--watch-namespaces=shop") != null'
   jq '[.[] | select(.kind == "Role" and .metadata.namespace == "shop") | .rules]' "$WORK/namespaces.json" > "$WORK/role.json"
-  jq '[.[] | select(.kind == "ClusterRole" and .metadata.name == "sluice-controller") | .rules[1:]]' "$WORK/defaults.json" |
+  jq '[.[] | select(.kind == "ClusterRole" and .metadata.name == "sluice-controller.sluice-system") | .rules[1:]]' "$WORK/defaults.json" |
     diff - "$WORK/role.json" >&2 || complain "namespaces: the Role differs from the ClusterRole"
+}
+
+# names NAME JQ: kind, namespace and name of what was rendered and fits.
+names() {
+  jq -r ".[] | select($2) | \"\(.kind) \(.metadata.namespace // \"-\") \(.metadata.name)\"" "$WORK/$1.json" | sort
+}
+
+# Two releases share the definitions; beyond them only what makes Helm refuse the second one that watches the same namespace.
+check_two_releases() {
+  render elsewhere --namespace other --set crds.enabled=false
+  render beside --set crds.enabled=false,fullnameOverride=blue
+  render same --namespace other --set 'crds.enabled=false,watchNamespaces={shop}'
+  local name
+  for name in elsewhere beside; do
+    check_promises "$name"
+    comm -12 <(names defaults true) <(names "$name" true) > "$WORK/shared"
+    [ ! -s "$WORK/shared" ] || complain "$name: two releases share $(tr '\n' ';' < "$WORK/shared")"
+  done
+  comm -12 <(names namespaces true) <(names same true) > "$WORK/shared"
+  printf '%s\n' 'Role shop sluice-controller' 'RoleBinding shop sluice-controller' | diff - "$WORK/shared" >&2 ||
+    complain "same: two releases that watch one namespace must share just its Role and RoleBinding"
 }
 
 check_switches() {
@@ -174,9 +196,10 @@ copy_chart
 check_defaults
 check_replicas
 check_namespaces
+check_two_releases
 check_switches
 check_extras
 check_schema
 check_no_definitions
 [ "$FAILED" -eq 0 ] || exit 1
-echo "chart: lint, 6 sets of values and the schema passed"
+echo "chart: lint, 9 sets of values and the schema passed"

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # What the clients saw: the load's summary as a table by second, and what the demo expects of it.
 
-# show_table FILE: a line a second, with a bar of ten for the share of version 2.
+# show_table FILE FROM TO: a line a second, with a bar of ten for the share of version TO.
 show_table() {
-  printf '%8s %10s %10s %8s   %s\n' second 'version 1' 'version 2' errors 'share of version 2'
-  jq -r '.bySecond[] | [.t, (.versions["1"] // 0), (.versions["2"] // 0), .errors] | @tsv' "$1" | while read -r second one two errors; do
+  printf '%8s %10s %10s %8s   %s\n' second "version $2" "version $3" errors "share of version $3"
+  jq -r --arg from "$2" --arg to "$3" '.bySecond[] | [.t, (.versions[$from] // 0), (.versions[$to] // 0), .errors] | @tsv' "$1" | while read -r second one two errors; do
     printf '%8s %10s %10s %8s   %s\n' "$second" "$one" "$two" "$errors" "$(bar "$two" "$((one + two))")"
   done
   jq -r '"\(.total) requests, \(.failures) lost; slowest answer \(.slowestMillis) ms"' "$1"

@@ -3,7 +3,7 @@
 //	sample                       serves on $ADDRESS (:8080)
 //	sample exit CODE [MESSAGE]   writes MESSAGE and ends with CODE
 //	sample sleep DURATION [CODE [MESSAGE]]
-//	sample get URL               prints the answer; ends with 1 unless it is a 2xx
+//	sample get URL [HOST]        prints the answer; ends with 1 unless it is a 2xx; HOST is the Host header, if not the URL's
 //
 // The server's settings: VERSION; FAIL=1 answers 500; DELAY=200ms answers late; LINGER=3s is how long it still serves after
 // SIGTERM, while the gateway learns that it goes. A request's ?status=500 and ?delay=100ms do the same for that request alone.
@@ -38,10 +38,10 @@ func run(verb string, args []string) int {
 		}
 		time.Sleep(duration)
 		return finish(args[1:])
-	case verb == "get" && len(args) == 1:
-		return get(args[0])
+	case verb == "get" && (len(args) == 1 || len(args) == 2):
+		return get(args[0], append(args[1:], "")[0])
 	}
-	return refuse("usage: sample [exit CODE [MESSAGE] | sleep DURATION [CODE [MESSAGE]] | get URL]")
+	return refuse("usage: sample [exit CODE [MESSAGE] | sleep DURATION [CODE [MESSAGE]] | get URL [HOST]]")
 }
 
 func finish(args []string) int {
@@ -58,9 +58,14 @@ func finish(args []string) int {
 	return code
 }
 
-func get(url string) int {
+func get(url, host string) int {
 	client := http.Client{Timeout: 10 * time.Second}
-	answer, err := client.Get(url)
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	request.Host = host
+	answer, err := client.Do(request)
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blue_green::BlueGreen;
+use super::deployment_status::Waiting;
 use super::service_target::ServiceTarget;
 use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condition};
 
@@ -29,6 +30,7 @@ use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condit
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
+    validation = Rule::new("!has(self.spec.service) || self.metadata.name.size() <= 63").message("metadata.name: the name of a service group becomes a label of its pods, which holds at most 63 characters; choose a shorter one"),
     doc = "DeploymentGroup says where and how an application's revisions are deployed; one Deployment of a group runs at a time.",
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.applicationRef.name"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
@@ -225,6 +227,9 @@ pub struct DeploymentGroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub selector: Option<String>,
+    /// What it waits for, and since when; a wait that lasts becomes Stalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Ready; Reconciling or Stalled with the cause.
     #[serde(default)]
     #[schemars(schema_with = "condition::list")]
@@ -304,6 +309,10 @@ pub struct Serving {
     /// How many rules the route had then.
     #[serde(default)]
     pub rule_count: i32,
+    /// What each of them was known by then, in order: its name, or a digest of what it matched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 254)))]
+    pub rule_keys: Vec<String>,
     /// The Service that had it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]

@@ -83,6 +83,10 @@ pub struct ResolvedFunction {
     /// How many rules the route had then.
     #[serde(default)]
     pub rule_count: i32,
+    /// What each of them was known by then, in order: its name, or a digest of what it matched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 254)))]
+    pub rule_keys: Vec<String>,
     /// The Service of the current version.
     #[schemars(length(max = 253))]
     pub original: String,

@@ -34,6 +34,9 @@ pub struct ResolvedService {
     pub original: Option<ResolvedSide>,
     /// The side that gets it.
     pub replacement: ResolvedSide,
+    /// The group's other target group, by which a test listener may still send where nothing served before.
+    #[schemars(length(max = 63))]
+    pub other_target_group: String,
     /// The task set that still stood behind the replacement's target group: Install scales it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
@@ -97,6 +100,10 @@ pub struct ResolvedListener {
     /// How many rules the route had then.
     #[serde(default)]
     pub rule_count: i32,
+    /// What each of them is known by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 254)))]
+    pub rule_keys: Vec<String>,
 }
 
 fn unpruned(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sluice::controller::{self, Settings};
+use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 /// Deployments the CodeDeploy way, on any Kubernetes cluster: the controller.
 #[derive(Parser)]
@@ -27,9 +28,9 @@ struct Args {
     /// Where probes and metrics are served.
     #[arg(long, default_value = "0.0.0.0:8080")]
     address: SocketAddr,
-    /// A tracing filter, such as info or sluice=debug.
+    /// What is logged: levels by target, such as info or info,sluice=debug.
     #[arg(long, default_value = "info")]
-    log_level: String,
+    log_level: Targets,
     /// text or json.
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
@@ -38,11 +39,11 @@ struct Args {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let logs = tracing_subscriber::fmt().with_env_filter(&args.log_level).with_ansi(false);
+    let (logs, lines) = (tracing_subscriber::registry().with(args.log_level), fmt::layer().with_ansi(false));
     if args.log_format == "json" {
-        logs.json().init()
+        logs.with(lines.json()).init()
     } else {
-        logs.init()
+        logs.with(lines).init()
     }
     let settings = Settings {
         service_account: format!("{}:{}", args.lease_namespace, args.service_account),

@@ -3,14 +3,17 @@
 //!
 //! Verbs and flags are those of `aws deploy` where one exists; habits of flags (`-n`, `-o`, `-A`) are kubectl's.
 
+mod create;
+
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 
+pub use self::create::{Create, DryRun, ServiceShortcut, Shortcut, TrafficHooks};
 use super::words;
-use crate::api::{ConfigMapRevision, HookAnswer, Phase, RollbackEvent};
+use crate::api::{HookAnswer, Phase};
 
 /// Deployments the CodeDeploy way, on any Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -124,103 +127,6 @@ impl DeploymentName {
     pub fn name(&self) -> &str {
         self.name.as_deref().or(self.deployment_id.as_deref()).unwrap_or_default()
     }
-}
-
-/// `create-deployment`
-#[derive(Clone, Debug, Args)]
-#[command(group(ArgGroup::new("revision").required(true).args(["app_spec", "config_map", "function"])))]
-#[command(after_help = "Examples:
-  kubectl sluice create-deployment hello-prod --app-spec appspec.yaml --watch
-  kubectl sluice create-deployment hello-prod --function hello --target-version 2
-  kubectl sluice create-deployment -g hello-prod --config-map hello-2/appspec.yaml --dry-run")]
-pub struct Create {
-    /// The DeploymentGroup
-    #[arg(value_name = "GROUP", required_unless_present = "deployment_group")]
-    group: Option<String>,
-    /// The same as GROUP
-    #[arg(
-        short = 'g',
-        long,
-        alias = "deployment-group-name",
-        value_name = "GROUP",
-        conflicts_with = "group"
-    )]
-    deployment_group: Option<String>,
-    /// AppSpec file, YAML or JSON; - reads standard input
-    #[arg(long, value_name = "FILE", help_heading = "Revision (one of)")]
-    pub app_spec: Option<PathBuf>,
-    /// Key of a ConfigMap that holds the AppSpec
-    #[arg(long, value_name = "NAME/KEY", value_parser = words::config_map, help_heading = "Revision (one of)")]
-    pub config_map: Option<ConfigMapRevision>,
-    /// Function whose alias moves to --target-version: writes the AppSpec for you
-    #[arg(long, value_name = "NAME", requires = "target_version", help_heading = "Revision (one of)")]
-    pub function: Option<String>,
-    /// What the AppSpec of --function says besides the name
-    #[command(flatten)]
-    pub shortcut: Shortcut,
-    /// What this run is for
-    #[arg(long, value_name = "TEXT")]
-    pub description: Option<String>,
-    /// DeploymentConfig or CodeDeployDefault.* name, instead of the group's
-    #[arg(long, value_name = "NAME")]
-    pub deployment_config_name: Option<String>,
-    /// Roll back after these, instead of what the group says: DeploymentFailure, DeploymentStopOnAlarm, DeploymentStopOnRequest
-    #[arg(long, value_name = "EVENTS", value_delimiter = ',', value_parser = words::rollback_event)]
-    pub auto_rollback_events: Vec<RollbackEvent>,
-    /// Don't roll back, whatever the group says
-    #[arg(long, conflicts_with = "auto_rollback_events")]
-    pub no_auto_rollback: bool,
-    /// Name of the Deployment; the default is generated from the group's
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// Print the manifest and create nothing; "server" has the API server check it too
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    pub dry_run: Option<DryRun>,
-    /// Go on as `watch`
-    #[arg(long, conflicts_with_all = ["dry_run", "output"])]
-    pub watch: bool,
-    /// With --watch: give up after this long (90s, 5m, 1h30m)
-    #[arg(long, value_name = "DURATION", value_parser = words::duration, requires = "watch")]
-    pub timeout: Option<SignedDuration>,
-    /// Output format
-    #[command(flatten)]
-    pub output: Output,
-}
-
-impl Create {
-    /// The group; clap has seen to it that there is one.
-    pub fn group(&self) -> &str {
-        self.group.as_deref().or(self.deployment_group.as_deref()).unwrap_or_default()
-    }
-}
-
-/// The rest of a function's AppSpec.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Shortcut {
-    /// Version that gets the traffic
-    #[arg(help_heading = "With --function", long, value_name = "VERSION", requires = "function", conflicts_with_all = ["app_spec", "config_map"])]
-    pub target_version: Option<String>,
-    /// Alias to move; may be left out if the group has only one
-    #[arg(help_heading = "With --function", long, value_name = "NAME", requires = "function", conflicts_with_all = ["app_spec", "config_map"])]
-    pub alias: Option<String>,
-    /// Version that must have the traffic now; left out, whichever has it
-    #[arg(help_heading = "With --function", long, value_name = "VERSION", requires = "function", conflicts_with_all = ["app_spec", "config_map"])]
-    pub current_version: Option<String>,
-    /// LifecycleHook to run before traffic moves
-    #[arg(help_heading = "With --function", long, value_name = "HOOK", requires = "function", conflicts_with_all = ["app_spec", "config_map"])]
-    pub before_allow_traffic: Option<String>,
-    /// LifecycleHook to run when all traffic has moved
-    #[arg(help_heading = "With --function", long, value_name = "HOOK", requires = "function", conflicts_with_all = ["app_spec", "config_map"])]
-    pub after_allow_traffic: Option<String>,
-}
-
-/// Who looks at a manifest that is not to be stored.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Only this program.
-    Client,
-    /// The API server too.
-    Server,
 }
 
 /// `get-deployment`
@@ -376,6 +282,7 @@ pub enum Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::RollbackEvent;
 
     fn read(line: &str) -> Result<CommandLine, clap::Error> {
         CommandLine::try_parse_from(std::iter::once("kubectl-sluice").chain(line.split_whitespace()))
@@ -411,9 +318,28 @@ mod tests {
         assert!(read("create-deployment g --function f --app-spec f --target-version 2").is_err());
         assert!(read("create-deployment g --function f").is_err(), "no target version");
         assert!(read("create-deployment g --app-spec f --target-version 2").is_err(), "no function");
+        assert!(read("create-deployment g --task-definition t --function f --target-version 2").is_err());
+        assert!(read("create-deployment g --function f --target-version 2 --container c").is_err());
+        assert!(read("create-deployment g --config-map a/b --after-allow-traffic h").is_err(), "not ours");
+        assert!(read("create-deployment g --task-definition t --container-port 0").is_err());
         for broken in ["a", "/b", "a/", "a/b/c"] {
             assert!(read(&format!("create-deployment g --config-map {broken}")).is_err(), "{broken}");
         }
+    }
+
+    #[test]
+    fn both_kinds_of_shortcut_have_the_hooks_around_traffic() {
+        for what in ["--function f --target-version 2", "--task-definition t"] {
+            let line = format!("create-deployment g {what} --before-allow-traffic a --after-allow-traffic b");
+            let hooks = create(&line).traffic_hooks;
+            assert_eq!(
+                (hooks.before_allow_traffic.as_deref(), hooks.after_allow_traffic.as_deref()),
+                (Some("a"), Some("b"))
+            );
+        }
+        let service =
+            create("create-deployment g --task-definition t --container-port 8080 --after-install h").service;
+        assert_eq!((service.container_port, service.after_install.as_deref()), (Some(8080), Some("h")));
     }
 
     #[test]

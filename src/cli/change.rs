@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::{Answer, WaitType};
 use super::error::Error;
+use super::render;
 use crate::api::deployment_status::StopStatus;
-use crate::api::{Deployment, HookResult, Phase};
+use crate::api::{Deployment, DeploymentStatus, EventName, EventStatus, HookResult, Phase};
 
 /// Asks for a stop; asking again for the same changes nothing.
 pub fn stop_patch(auto_rollback: Option<bool>) -> Value {
@@ -63,6 +64,30 @@ pub fn stop_answer(after: &Deployment) -> Result<String, Error> {
             Ok(format!("Error: {}", message.unwrap_or("it could not be stopped")))
         }
         _ => Ok(format!("Pending: {}", message.unwrap_or("the stop is asked for"))),
+    }
+}
+
+/// What a continuation that the API server took does: it ends a wait, or one to come, or finds none any more.
+pub fn continue_answer(after: &Deployment, wait: WaitType) -> &'static str {
+    let nothing = DeploymentStatus::default();
+    let status = after.status.as_ref().unwrap_or(&nothing);
+    let has_moved = |name| {
+        let found = status.lifecycle_events.iter().find(|e| e.name == name);
+        found.is_some_and(|e| e.status != EventStatus::Pending)
+    };
+    match wait {
+        WaitType::ReadyWait if status.phase == Phase::Ready => "the wait is over, traffic moves next",
+        WaitType::ReadyWait if has_moved(EventName::BeforeAllowTraffic) => {
+            "there is nothing to wait for any more, traffic moves or has moved"
+        }
+        WaitType::ReadyWait => "it will not wait before traffic moves",
+        WaitType::TerminationWait if render::stands_at(status, "WaitingForTermination") => {
+            "the wait is over, the original is terminated as soon as it has drained"
+        }
+        WaitType::TerminationWait if status.termination_time.is_some() => {
+            "there is nothing to wait for any more, the original is being terminated"
+        }
+        WaitType::TerminationWait => "it will not wait before the original is terminated",
     }
 }
 
@@ -135,6 +160,22 @@ mod tests {
         running.status.as_mut().unwrap().phase = Phase::Failed;
         let said = stop_answer(&running).unwrap_err().to_string();
         assert_eq!(said, format!("deployment \"{}\" has already completed (Failed)", running.name()));
+    }
+
+    #[test]
+    fn a_continuation_says_what_it_ends() {
+        use WaitType::{ReadyWait, TerminationWait};
+        let said = |deployment: &Deployment, wait| continue_answer(deployment, wait);
+        let ready = fixture::service_ready();
+        assert_eq!(said(&ready, ReadyWait), "the wait is over, traffic moves next");
+        assert_eq!(said(&ready, TerminationWait), "it will not wait before the original is terminated");
+        assert_eq!(said(&fixture::created(), ReadyWait), "it will not wait before traffic moves");
+        let waiting = fixture::service_terminating();
+        assert!(said(&waiting, ReadyWait).starts_with("there is nothing to wait for any more, traffic"));
+        assert!(said(&waiting, TerminationWait).starts_with("the wait is over, the original is terminated"));
+        let mut going = fixture::service_shifting();
+        going.status.as_mut().unwrap().termination_time = Some(fixture::now());
+        assert!(said(&going, TerminationWait).ends_with("the original is being terminated"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! From the flags of `create-deployment` to a Deployment's manifest. Pure: the AppSpec's text and the group's aliases
-//! are handed in.
+//! From the flags of `create-deployment` to a Deployment's manifest. Pure: the AppSpec's text, the group's aliases, and a
+//! PodTemplate's container are handed in.
 
 use kube::core::ObjectMeta;
 
-use super::args::{Create, Shortcut};
+use super::args::{Create, ServiceShortcut, Shortcut, TrafficHooks};
 use super::error::Error;
 use crate::api::deployment_group::FunctionTarget;
 use crate::api::{AppSpecContent, AutoRollback, Deployment, DeploymentSpec, LocalRef, Revision};
-use crate::appspec::{self, FunctionEvent, FunctionSpec, HookRef, Platform};
+use crate::appspec::{self, FunctionEvent, FunctionSpec, HookRef, Platform, ServiceEvent, ServiceSpec};
 
 /// The most text that `spec.revision.appSpecContent.content` holds (its schema's maxLength).
 const LONGEST_APPSPEC: usize = 65_536;
@@ -45,10 +45,15 @@ pub fn from_file(file: &str, text: String) -> Result<Checked, Error> {
 ///
 /// # Errors
 /// Names or versions that an AppSpec may not hold.
-pub fn from_shortcut(function: &str, shortcut: &Shortcut, alias: &str) -> Result<Checked, Error> {
+pub fn from_function(
+    function: &str,
+    shortcut: &Shortcut,
+    hooks: &TrafficHooks,
+    alias: &str,
+) -> Result<Checked, Error> {
     let hooks = [
-        (FunctionEvent::BeforeAllowTraffic, &shortcut.before_allow_traffic),
-        (FunctionEvent::AfterAllowTraffic, &shortcut.after_allow_traffic),
+        (FunctionEvent::BeforeAllowTraffic, &hooks.before_allow_traffic),
+        (FunctionEvent::AfterAllowTraffic, &hooks.after_allow_traffic),
     ];
     let text = appspec::write_function(&FunctionSpec {
         logical_name: function.into(),
@@ -56,13 +61,52 @@ pub fn from_shortcut(function: &str, shortcut: &Shortcut, alias: &str) -> Result
         alias: alias.into(),
         current_version: shortcut.current_version.clone(),
         target_version: shortcut.target_version.clone().unwrap_or_default(),
-        hooks: hooks
-            .into_iter()
-            .filter_map(|(event, hook)| hook.clone().map(|hook| HookRef { event, hook }))
-            .collect(),
+        hooks: named(&hooks),
         warnings: Vec::new(),
     });
     from_file("--function", text)
+}
+
+fn named<E: Copy>(hooks: &[(E, &Option<String>)]) -> Vec<HookRef<E>> {
+    let given = hooks.iter().filter_map(|(event, hook)| Some((*event, (*hook).clone()?)));
+    given.map(|(event, hook)| HookRef { event, hook }).collect()
+}
+
+/// Writes the AppSpec of `--task-definition` and checks it like a file.
+///
+/// # Errors
+/// Names that an AppSpec may not hold.
+pub fn from_task_definition(
+    pod_template: &str,
+    shortcut: &ServiceShortcut,
+    hooks: &TrafficHooks,
+    (container, port): (String, u16),
+) -> Result<Checked, Error> {
+    let hooks = [
+        (ServiceEvent::BeforeInstall, &shortcut.before_install),
+        (ServiceEvent::AfterInstall, &shortcut.after_install),
+        (ServiceEvent::AfterAllowTestTraffic, &shortcut.after_allow_test_traffic),
+        (ServiceEvent::BeforeAllowTraffic, &hooks.before_allow_traffic),
+        (ServiceEvent::AfterAllowTraffic, &hooks.after_allow_traffic),
+    ];
+    let text = appspec::write_service(&ServiceSpec {
+        task_definition: pod_template.into(),
+        container_name: container,
+        container_port: port,
+        hooks: named(&hooks),
+        warnings: Vec::new(),
+    });
+    from_file("--task-definition", text)
+}
+
+/// Refuses a name that no PodTemplate can have, before the API server is asked for it.
+///
+/// # Errors
+/// What is wrong with the name, and how to write it.
+pub fn check_task_definition(pod_template: &str) -> Result<(), Error> {
+    let stand_in = ("container".into(), 1);
+    let (shortcut, hooks) = (ServiceShortcut::default(), TrafficHooks::default());
+    from_task_definition(pod_template, &shortcut, &hooks, stand_in).map(drop)
 }
 
 /// The alias of a group that has only one.
@@ -138,7 +182,7 @@ mod tests {
         let create = create(
             "hello-prod --function hello --target-version 2 --current-version 1 --after-allow-traffic probe",
         );
-        let checked = from_shortcut("hello", &create.shortcut, "live").unwrap();
+        let checked = from_function("hello", &create.shortcut, &create.traffic_hooks, "live").unwrap();
         insta::assert_snapshot!(checked.revision.app_spec_content.unwrap().content, @r#"
         version: 0.0
         Resources:
@@ -152,6 +196,37 @@ mod tests {
         Hooks:
           - AfterAllowTraffic: "probe"
         "#);
+    }
+
+    #[test]
+    fn the_shortcut_of_a_service_does_so_too_and_puts_its_hooks_in_order() {
+        let create = create(
+            "web-prod --task-definition web-42 --after-allow-traffic probe --before-install migrate --after-allow-test-traffic probe",
+        );
+        let port = ("web".into(), 8080);
+        let checked = from_task_definition("web-42", &create.service, &create.traffic_hooks, port).unwrap();
+        insta::assert_snapshot!(checked.revision.app_spec_content.unwrap().content, @r#"
+        version: 0.0
+        Resources:
+          - TargetService:
+              Type: Sluice::Service
+              Properties:
+                TaskDefinition: "web-42"
+                LoadBalancerInfo:
+                  ContainerName: "web"
+                  ContainerPort: 8080
+        Hooks:
+          - BeforeInstall: "migrate"
+          - AfterAllowTestTraffic: "probe"
+          - AfterAllowTraffic: "probe"
+        "#);
+    }
+
+    #[test]
+    fn a_task_definition_in_ecs_notation_is_refused_before_anything_is_asked() {
+        let said = check_task_definition("web:42").unwrap_err().report();
+        assert!(said.contains("like `web-42`"), "{said}");
+        assert!(check_task_definition("web-42").is_ok());
     }
 
     #[test]

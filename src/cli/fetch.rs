@@ -1,4 +1,4 @@
-//! Reads objects: each as the API server gave it, for `-o json`, and as one of our kinds, for tables. Writes nothing.
+//! Reads objects: each as the API server gave it, for `-o json`, and as its kind, for tables. Writes nothing.
 
 use std::fmt::Debug;
 
@@ -13,7 +13,7 @@ use super::error::Error;
 /// Objects asked for with one request; kubectl's figure.
 const PAGE: u32 = 500;
 
-/// One of our kinds.
+/// One of our kinds, or one of Kubernetes' own.
 pub trait Kind:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
 {

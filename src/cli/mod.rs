@@ -1,7 +1,8 @@
 //! The kubectl plugin: a command line in, objects and words out. Knows nothing of how deployments are carried out.
 //!
 //! ```text
-//! args     flags, typed (words: their values)  create, change   typed values → manifests and patches (pure)
+//! args     flags, typed (words: their values)  create, change   typed values → manifests and patches (pure; create
+//!                                                               with pod_template)
 //! connect  kubeconfig → session                render           objects and a time → text (pure)
 //! fetch    reads                               watch, screen    follow one Deployment | draw it
 //! verbs    one function a verb                 clock            the one place where time is read
@@ -16,6 +17,7 @@ mod connect;
 mod create;
 mod error;
 mod fetch;
+mod pod_template;
 mod render;
 mod screen;
 mod verbs;

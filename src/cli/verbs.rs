@@ -10,7 +10,7 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 
 use super::args::{
     Answer, CommandLine, Continue, Create, DryRun, Format, GetDeployment, GetGroup, ListDeployments,
-    ListFlags, ListGroups, Output, Stop, Target, Verb, Wait, Watch,
+    ListFlags, ListGroups, Output, ServiceShortcut, Stop, Target, Verb, Wait, Watch,
 };
 use super::change;
 use super::clock;
@@ -18,6 +18,7 @@ use super::connect::{Session, connect};
 use super::create::{self, Checked};
 use super::error::Error;
 use super::fetch::{self, Found, Kind};
+use super::pod_template::{self, PodTemplate};
 use super::render::{self, Columns, Extent};
 use super::screen::{self, Screen, print, tell};
 use super::watch::{Followed, exit_code, follow};
@@ -108,10 +109,24 @@ async fn revision(target: &Target, args: &Create) -> Result<Checked, Error> {
                 create::only_alias(args.group(), group.read.spec.function.as_ref())?.to_owned()
             }
         };
-        return create::from_shortcut(function, &args.shortcut, &alias);
+        return create::from_function(function, &args.shortcut, &args.traffic_hooks, &alias);
+    }
+    if let Some(name) = &args.task_definition {
+        let served = served_port(target, name, &args.service).await?;
+        return create::from_task_definition(name, &args.service, &args.traffic_hooks, served);
     }
     let revision = Revision { app_spec_content: None, config_map: args.config_map.clone() };
     Ok(Checked { revision, warnings: Vec::new() })
+}
+
+/// The container that serves and its port: the PodTemplate is read only if the flags leave one of them out.
+async fn served_port(target: &Target, name: &str, flags: &ServiceShortcut) -> Result<(String, u16), Error> {
+    if let (Some(container), Some(port)) = (&flags.container, flags.container_port) {
+        return Ok((container.clone(), port));
+    }
+    create::check_task_definition(name)?;
+    let found = fetch::get::<PodTemplate>(&connect(target).await?, name).await?;
+    pod_template::served_port(&found.read, flags)
 }
 
 async fn get_deployment(session: &Session, args: &GetDeployment) -> Result<(), Error> {
@@ -145,7 +160,8 @@ async fn stop_deployment(session: &Session, args: &Stop) -> Result<(), Error> {
 async fn continue_deployment(session: &Session, args: &Continue) -> Result<(), Error> {
     let patch = change::continue_patch(args.deployment_wait_type);
     let found = merge(session, args.deployment.name(), patch).await?;
-    report(&found, &args.output, "continued")
+    let answer = change::continue_answer(&found.read, args.deployment_wait_type);
+    report(&found, &args.output, &format!("continued: {answer}"))
 }
 
 async fn merge(session: &Session, name: &str, patch: serde_json::Value) -> Result<Found<Deployment>, Error> {

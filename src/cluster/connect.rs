@@ -23,7 +23,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// Without one for this long it is closed; its watches begin again on a new one.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// What may be on its way to us unread, in bytes: of one answer, of all of them.
-const WINDOWS: (u32, u32) = (256 * 1024, 1024 * 1024);
+const WINDOWS: (u32, u32) = (64 * 1024, 256 * 1024);
 
 /// Why there can be no client.
 #[derive(Debug, thiserror::Error)]

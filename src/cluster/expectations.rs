@@ -1,7 +1,7 @@
 //! What was written and not yet seen in a cache: until it is, the cache speaks of the past.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
@@ -9,15 +9,15 @@ use kube::Resource;
 /// After this long without being seen, an expectation is given up: the object was taken away unseen.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// An object: kind, namespace, name.
+/// An object: kind, namespace, name. Copies share the words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
     /// The kind.
     pub kind: &'static str,
     /// The namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// The name.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl ObjectKey {

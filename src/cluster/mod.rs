@@ -9,6 +9,7 @@ mod error;
 pub mod events;
 pub mod expectations;
 pub mod lease;
+pub mod request;
 pub mod slim;
 pub mod view;
 pub mod write;

@@ -63,7 +63,7 @@ pub struct Service {
 pub struct ServiceSpec {
     /// The ports.
     #[serde(default)]
-    pub ports: Vec<ServicePort>,
+    pub ports: Box<[ServicePort]>,
     /// The labels of the pods that it sends to.
     #[serde(default)]
     pub selector: BTreeMap<String, String>,
@@ -131,7 +131,7 @@ pub struct ReadyEndpoints {
     /// How many.
     pub count: usize,
     /// How many are pods of each ReplicaSet.
-    pub of: BTreeMap<String, usize>,
+    pub of: Vec<(Box<str>, usize)>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -158,10 +158,94 @@ impl EndpointSlice {
             ready.count += 1;
             // A ReplicaSet's pods are named after it, with one more part.
             let owner = endpoint.target_ref.as_ref().and_then(|t| t.name.rsplit_once('-'));
-            if let Some((owner, _)) = owner {
-                *ready.of.entry(owner.to_owned()).or_default() += 1;
+            let Some((owner, _)) = owner else { continue };
+            match ready.of.iter_mut().find(|(name, _)| **name == *owner) {
+                Some((_, count)) => *count += 1,
+                None => ready.of.push((owner.into(), 1)),
             }
         }
         ready
+    }
+}
+
+/// A batch Job: its conditions.
+#[derive(Clone, Debug, Deserialize, kube::Resource)]
+#[resource(inherit = k8s_openapi::api::batch::v1::Job)]
+pub struct Job {
+    /// Standard metadata.
+    #[serde(deserialize_with = "slim_meta")]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    status: JobStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct JobStatus {
+    #[serde(default)]
+    conditions: Vec<JobCondition>,
+}
+
+/// One of a Job's conditions.
+#[derive(Clone, Debug, Deserialize)]
+pub struct JobCondition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    /// CamelCase.
+    pub reason: Option<String>,
+    /// A sentence.
+    pub message: Option<String>,
+}
+
+impl Job {
+    /// The condition of that type, if it is true.
+    pub fn true_condition(&self, type_: &str) -> Option<&JobCondition> {
+        self.status.conditions.iter().find(|c| c.type_ == type_ && c.status == "True")
+    }
+}
+
+/// A Pod: how its containers ended.
+#[derive(Clone, Debug, Deserialize, kube::Resource)]
+#[resource(inherit = k8s_openapi::api::core::v1::Pod)]
+pub struct Pod {
+    /// Standard metadata.
+    #[serde(deserialize_with = "slim_meta")]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodStatus {
+    container_statuses: Vec<ContainerStatus>,
+    init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ContainerStatus {
+    #[serde(default)]
+    state: ContainerState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContainerState {
+    terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Terminated {
+    exit_code: i32,
+    message: Option<String>,
+}
+
+impl Pod {
+    /// The termination message of the first container that failed and left one.
+    pub fn failure(&self) -> Option<&str> {
+        let statuses = self.status.container_statuses.iter().chain(&self.status.init_container_statuses);
+        let ends = statuses.filter_map(|c| c.state.terminated.as_ref());
+        ends.filter(|end| end.exit_code != 0).find_map(|end| end.message.as_deref())
     }
 }

@@ -1,35 +1,21 @@
 //! Writes: a status by compare-and-set, JSON patches with tests, creates that recognise their own work.
 
-use http::{Method, Request};
-use kube::api::{ObjectMeta, PostParams};
+use std::time::Duration;
+
+use http::Method;
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::ObjectMeta;
 use kube::{Client, Resource, ResourceExt};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Error;
+use super::request::{self, Created, describe};
 use crate::api::FIELD_MANAGER;
 
-/// Any other write that takes longer is given up.
-const WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-/// A creation that takes longer is given up.
-const CREATE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// What is read of a write's answer.
-#[derive(Debug, Deserialize)]
-struct Written {
-    metadata: WrittenMeta,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenMeta {
-    resource_version: Option<String>,
-}
-
-/// The object's kind, namespace and name, for errors.
-pub fn describe<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> String {
-    format!("{} {namespace}/{name}", K::kind(&()))
-}
+/// A write that takes longer is given up: a late landing is harmless, each tests what it was decided on; a dead connection must
+/// not hold up its key.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,13 +44,14 @@ where
     S: Serialize,
 {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let what = describe::<K>(&namespace, &name);
     let (uid, version) = (seen.uid().unwrap_or_default(), seen.resource_version().unwrap_or_default());
     let metadata = StatusMeta { name: &name, namespace: &namespace, uid: &uid, resource_version: &version };
     let body =
         StatusBody { api_version: K::api_version(&()).into(), kind: K::kind(&()).into(), metadata, status };
     let path = format!("{}/{name}/status?fieldManager={FIELD_MANAGER}", K::url_path(&(), Some(&namespace)));
-    send(client, Method::PUT, &path, "application/json", &body, what).await
+    let to = (Method::PUT, path.as_str(), "application/json");
+    let answer = request::write(client, to, serde_json::to_vec(&body), TIMEOUT).await;
+    answer.map_err(|e| e.of(describe::<K>(&namespace, &name)))
 }
 
 /// Applies a JSON Patch. Its own `test` operations say on what it is valid. Answers the new version.
@@ -78,35 +65,9 @@ where
     K: Resource<DynamicType = ()>,
 {
     let path = format!("{}/{name}?fieldManager={FIELD_MANAGER}", K::url_path(&(), Some(namespace)));
-    send(
-        client,
-        Method::PATCH,
-        &path,
-        "application/json-patch+json",
-        &operations,
-        describe::<K>(namespace, name),
-    )
-    .await
-}
-
-async fn send<B: Serialize>(
-    client: &Client,
-    method: Method,
-    path: &str,
-    content_type: &str,
-    body: &B,
-    what: String,
-) -> Result<Option<String>, Error> {
-    let fail = |e: kube::Error| Error::from_kube(what.clone(), e);
-    let body = serde_json::to_vec(body).map_err(|e| fail(kube::Error::SerdeError(e)))?;
-    let request = Request::builder().method(method).uri(path).header("content-type", content_type).body(body);
-    let request = request.map_err(|e| fail(kube::Error::HttpError(e)))?;
-    // A late landing is harmless, each write tests what it was decided on; a dead connection must not hold up its key.
-    let Ok(answer) = tokio::time::timeout(WRITE_TIMEOUT, client.request::<Written>(request)).await else {
-        return Err(Error::Slow { what });
-    };
-    let written = answer.map_err(fail)?;
-    Ok(written.metadata.resource_version)
+    let to = (Method::PATCH, path.as_str(), "application/json-patch+json");
+    let answer = request::write(client, to, serde_json::to_vec(operations), TIMEOUT).await;
+    answer.map_err(|e| e.of(describe::<K>(namespace, name)))
 }
 
 /// An object as it was looked at: what a guarded write is valid on.
@@ -182,17 +143,12 @@ where
 /// Asks the API server whether the object is still at the version that was looked at; [`Error::Conflict`] if not.
 pub async fn confirm<K>(client: &Client, seen: &K) -> Result<(), Error>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let what = describe::<K>(&namespace, &name);
-    let api = kube::Api::<K>::namespaced(client.clone(), &namespace);
-    let found = api.get_metadata_opt(&name).await.map_err(|e| Error::from_kube(what.clone(), e))?;
-    let is_same = found.is_some_and(|f| f.metadata.resource_version == seen.meta().resource_version);
-    if is_same { Ok(()) } else { Err(Error::Conflict { what }) }
+    let found = request::metadata::<K>(client, &namespace, &name).await?;
+    let is_same = found.is_some_and(|f| f.resource_version == seen.meta().resource_version);
+    if is_same { Ok(()) } else { Err(Error::Conflict { what: describe::<K>(&namespace, &name) }) }
 }
 
 /// Creates an object of a recorded name. One that exists is success only if `is_ours` says so of it.
@@ -203,25 +159,30 @@ pub async fn create<K>(
     is_ours: impl Fn(&ObjectMeta) -> bool,
 ) -> Result<Option<String>, Error>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + Serialize
-        + DeserializeOwned
-        + std::fmt::Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize,
 {
-    let api = kube::Api::<K>::namespaced(client.clone(), namespace);
-    let what = describe::<K>(namespace, &object.name_any());
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-    // One that takes longer might land when its reason is gone: it is given up, and asked for anew.
-    let Ok(answer) = tokio::time::timeout(CREATE_TIMEOUT, api.create(&params, object)).await else {
-        return Err(Error::Slow { what });
-    };
-    match answer {
-        Ok(created) => Ok(created.resource_version()),
-        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
-            let there = api.get(&object.name_any()).await.map_err(|e| Error::from_kube(what.clone(), e))?;
-            if is_ours(there.meta()) { Ok(there.resource_version()) } else { Err(Error::NameTaken { what }) }
-        }
-        Err(error) => Err(Error::from_kube(what, error)),
+    create_as::<K>(client, namespace, &object.name_any(), object, is_ours).await
+}
+
+/// Creates an object of kind `K` from its content, which has that name; see [`create`].
+pub async fn create_as<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    content: &impl Serialize,
+    is_ours: impl Fn(&ObjectMeta) -> bool,
+) -> Result<Option<String>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    let what = describe::<K>(namespace, name);
+    let path = format!("{}?fieldManager={FIELD_MANAGER}", K::url_path(&(), Some(namespace)));
+    if let Created::Now(version) = request::post(client, &path, content, &what).await? {
+        return Ok(version);
+    }
+    match request::metadata::<K>(client, namespace, name).await? {
+        Some(there) if is_ours(&there) => Ok(there.resource_version),
+        Some(_) => Err(Error::NameTaken { what }),
+        None => Err(Error::Gone { what }),
     }
 }

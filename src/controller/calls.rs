@@ -1,4 +1,5 @@
-//! HTTP hooks under way: each execution is one task that tries, with back-off, until there is an answer or no time left.
+//! HTTP hooks under way: each execution is one task that tries, with back-off, until there is an answer, its event is over,
+//! or no time is left.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +8,11 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
+use tokio::task::AbortHandle;
+
 use super::clock;
 use super::context::Context;
+use crate::api::{DeploymentStatus, EventStatus};
 use crate::cluster::expectations::ObjectKey;
 use crate::engine::facts::CallFact;
 use crate::engine::plan::CallHook;
@@ -21,46 +25,62 @@ const MAX_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// the same execution id.
 #[derive(Debug, Default)]
 pub struct Calls {
-    calls: Mutex<HashMap<String, (ObjectKey, CallFact)>>,
+    calls: Mutex<HashMap<String, Call>>,
+}
+
+/// One execution; its task ends with it.
+#[derive(Debug)]
+struct Call {
+    deployment: ObjectKey,
+    fact: CallFact,
+    task: AbortHandle,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Calls {
-    fn with<T>(&self, f: impl FnOnce(&mut HashMap<String, (ObjectKey, CallFact)>) -> T) -> T {
+    fn with<T>(&self, f: impl FnOnce(&mut HashMap<String, Call>) -> T) -> T {
         f(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The calls of one Deployment.
     pub fn of(&self, deployment: &ObjectKey) -> BTreeMap<String, CallFact> {
         self.with(|all| {
-            all.iter()
-                .filter(|(_, (d, _))| d == deployment)
-                .map(|(id, (_, fact))| (id.clone(), fact.clone()))
-                .collect()
+            let own = all.iter().filter(|(_, call)| call.deployment == *deployment);
+            own.map(|(id, call)| (id.clone(), call.fact.clone())).collect()
         })
     }
 
-    /// Forgets the calls of a Deployment that has ended.
+    /// Ends and forgets the calls of a Deployment whose answer nobody awaits any more.
+    pub fn keep(&self, deployment: &ObjectKey, is_awaited: impl Fn(&str) -> bool) {
+        self.with(|all| all.retain(|id, call| call.deployment != *deployment || is_awaited(id)));
+    }
+
+    /// Ends and forgets the calls of a Deployment that has ended.
     pub fn forget(&self, deployment: &ObjectKey) {
-        self.with(|all| all.retain(|_, (d, _)| d != deployment));
+        self.keep(deployment, |_| false);
     }
 
     /// Notes how a call stands. False if it was forgotten meanwhile.
     fn note(&self, id: &str, fact: CallFact) -> bool {
-        self.with(|all| all.get_mut(id).map(|known| known.1 = fact).is_some())
+        self.with(|all| all.get_mut(id).map(|call| call.fact = fact).is_some())
     }
 }
 
 /// Begins a call, unless it is under way.
 pub fn begin(context: &Arc<Context>, deployment: &ObjectKey, hook: &CallHook) {
     let id = hook.context.execution_id.clone();
-    let is_new = context.calls.with(|all| {
-        let is_new = !all.contains_key(&id);
-        all.entry(id).or_insert_with(|| (deployment.clone(), CallFact::Calling));
-        is_new
+    context.calls.with(|all| {
+        all.entry(id).or_insert_with(|| {
+            let (context, deployment) = (Arc::clone(context), deployment.clone());
+            let task = tokio::spawn(follow(context, deployment.clone(), hook.clone())).abort_handle();
+            Call { deployment, fact: CallFact::Calling, task }
+        });
     });
-    if is_new {
-        tokio::spawn(follow(Arc::clone(context), deployment.clone(), hook.clone()));
-    }
 }
 
 async fn follow(context: Arc<Context>, deployment: ObjectKey, hook: CallHook) {
@@ -93,6 +113,13 @@ async fn attempt(context: &Context, hook: &CallHook, headers: &[(String, String)
             None
         }
     }
+}
+
+/// Ends the calls of events that are over by `status`: answered by `spec.hookResults`, stopped, out of time.
+pub fn end_unawaited(context: &Context, deployment: &ObjectKey, status: &DeploymentStatus) {
+    let awaited = status.lifecycle_events.iter().filter(|e| e.status == EventStatus::InProgress);
+    let awaited: Vec<_> = awaited.filter_map(|e| e.execution_id.as_deref()).collect();
+    context.calls.keep(deployment, |id| awaited.contains(&id));
 }
 
 /// The headers from the Secret, or the command that lets us read it.

@@ -1,10 +1,10 @@
 //! What every reconcile shares: the clients, the watched kinds, the looks on record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use kube::Client;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::calls::Calls;
 use super::endpoints::Endpoints;
@@ -17,33 +17,39 @@ use crate::engine::facts::CreationRefused;
 use crate::remote::Http;
 use crate::traffic::sightings::Sightings;
 
+/// Names in order; most owners have one or two.
+type Names = Vec<Box<str>>;
+
 /// Names by owner: the Deployments of a group, the groups of an application.
 #[derive(Debug, Default)]
 pub struct Index {
-    names: Mutex<BTreeMap<(String, String), BTreeSet<String>>>,
+    names: Mutex<BTreeMap<(String, String), Names>>,
 }
 
 impl Index {
     /// Notes that `name` belongs to `owner`. True if that is news.
     pub fn insert(&self, namespace: &str, owner: &str, name: &str) -> bool {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.entry((namespace.into(), owner.into())).or_default().insert(name.into())
+        let names = names.entry((namespace.into(), owner.into())).or_default();
+        let place = names.binary_search_by(|known| known.as_ref().cmp(name));
+        place.inspect_err(|place| names.insert(*place, name.into())).is_err()
     }
 
     /// Forgets `name`. True if it was known.
     pub fn remove(&self, namespace: &str, owner: &str, name: &str) -> bool {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (namespace.to_owned(), owner.to_owned());
-        let Some(set) = names.get_mut(&key) else { return false };
-        let was_known = set.remove(name);
-        if set.is_empty() {
+        let Some(known) = names.get_mut(&key) else { return false };
+        let place = known.binary_search_by(|known| known.as_ref().cmp(name));
+        let was_known = place.map(|place| known.remove(place)).is_ok();
+        if known.is_empty() {
             names.remove(&key);
         }
         was_known
     }
 
     /// The names of `owner`, in order.
-    pub fn names(&self, namespace: &str, owner: &str) -> Vec<String> {
+    pub fn names(&self, namespace: &str, owner: &str) -> Names {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(&(namespace.into(), owner.into())).into_iter().flatten().cloned().collect()
     }
@@ -73,8 +79,8 @@ pub struct Context {
     pub refused_writes: Mutex<HashMap<ObjectKey, i64>>,
     /// Routes whose weights the API server refused to take: its words.
     pub refused_routes: Mutex<HashMap<ObjectKey, String>>,
-    /// Task sets that the API server refused, by the uid of their Deployment: its words.
-    pub refused_task_sets: Mutex<HashMap<String, String>>,
+    /// By Deployment: the API server's words, if it refused the task set.
+    pub refused_task_sets: Mutex<HashMap<ObjectKey, String>>,
     /// By group: how the creation of a desired revision's Deployment was refused. Lost in a crash: it is then tried anew.
     pub refused_creations: Mutex<HashMap<ObjectKey, CreationRefused>>,
     /// Names of Deployments by group.
@@ -83,6 +89,8 @@ pub struct Context {
     pub by_application: Index,
     /// For calls of hooks.
     pub http: Http,
+    /// Turns to publish Events: they must not get in the way of writes.
+    pub events: Semaphore,
     /// Counters.
     pub metrics: Metrics,
     /// Our ServiceAccount as `namespace:name`, for sentences that say how to grant it something.

@@ -14,7 +14,7 @@ use super::queue::Action;
 use super::{clock, named, service_group, services};
 use crate::api::{Deployment, DeploymentGroup, predefined};
 use crate::cluster::expectations::ObjectKey;
-use crate::cluster::{Error, write};
+use crate::cluster::{Error, request, write};
 use crate::engine::facts::{CreationRefused, RevisionFact};
 use crate::engine::group::{GroupAct, GroupFacts, decide};
 use crate::engine::group_drift;
@@ -62,7 +62,7 @@ async fn observe(
     if !context.expectations.is_met(key, group.metadata.resource_version.as_deref(), now) {
         return Ok(None);
     }
-    let (namespace, kinds) = (key.namespace.as_str(), &context.kinds);
+    let (namespace, kinds) = (key.namespace.as_ref(), &context.kinds);
     let mut looked = BTreeSet::new();
     let mut look = |kind, name: &str| looked.insert(ObjectKey::new(kind, namespace, name));
     look("Application", &group.spec.application_ref.name);
@@ -114,7 +114,7 @@ fn deployments(
     }
     let names = context.by_group.names(&key.namespace, &key.name);
     let found = names.iter().filter_map(|name| find(name));
-    Some(found.filter(|d| d.spec.deployment_group_ref.name == key.name).collect())
+    Some(found.filter(|d| *d.spec.deployment_group_ref.name == *key.name).collect())
 }
 
 /// A grant whose holder no cache knows is taken back only when the API server says that it is gone.
@@ -130,10 +130,8 @@ async fn is_grant_checked(
     if deployments.iter().any(|d| d.uid() == active.uid) {
         return Ok(true);
     }
-    let found = Api::<Deployment>::namespaced(context.client.clone(), namespace).get_opt(&active.name).await;
-    let found =
-        found.map_err(|e| Error::from_kube(write::describe::<Deployment>(namespace, &active.name), e))?;
-    Ok(found.is_none_or(|d| d.uid() != active.uid))
+    let found = request::metadata::<Deployment>(&context.client, namespace, &active.name).await?;
+    Ok(found.is_none_or(|d| d.uid.as_ref() != Some(&active.uid)))
 }
 
 fn revision(
@@ -196,7 +194,8 @@ async fn carry_out(
     act: &GroupAct,
 ) -> Result<(), Error> {
     match act {
-        GroupAct::Create(new) => create(context, key, group, new).await,
+        // Rare and large: it need not have room in every reconcile.
+        GroupAct::Create(new) => Box::pin(create(context, key, group, new)).await,
         GroupAct::Prune { name, uid } => prune(context, &key.namespace, name, uid).await,
         GroupAct::Restore(change) => {
             let version = traffic::http_route::set(&context.client, &key.namespace, change).await?;
@@ -239,7 +238,7 @@ async fn create(
 
 /// Not an error of ours: the next look says it in the group's status, and when it is tried again.
 fn refuse(context: &Context, key: &ObjectKey, name: &str, words: Option<String>) {
-    tracing::warn!(group = key.name, deployment = name, words, "a desired revision cannot be created");
+    tracing::warn!(group = &*key.name, deployment = name, words, "a desired revision cannot be created");
     let refused = CreationRefused { deployment: name.into(), time: clock::now(), words };
     let mut all = context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner);
     all.insert(key.clone(), refused);
@@ -252,7 +251,7 @@ async fn prune(context: &Context, namespace: &str, name: &str, uid: &str) -> Res
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
     match Api::<Deployment>::namespaced(context.client.clone(), namespace).delete(name, &params).await {
         Ok(_) => Ok(()),
-        Err(error) => match Error::from_kube(write::describe::<Deployment>(namespace, name), error) {
+        Err(error) => match Error::from_kube(request::describe::<Deployment>(namespace, name), error) {
             Error::Gone { .. } | Error::Conflict { .. } => Ok(()),
             error => Err(error),
         },

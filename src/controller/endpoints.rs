@@ -32,13 +32,39 @@ struct Namespace {
 
 #[derive(Default)]
 struct Readiness {
-    slices: BTreeMap<String, ReadyEndpoints>,
+    /// Ready endpoints by slice; a Service seldom has more than one.
+    slices: Vec<(Box<str>, ReadyEndpoints)>,
     since: Option<Timestamp>,
 }
 
 impl Readiness {
-    fn has_some(&self) -> bool {
-        self.slices.values().any(|s| s.count > 0)
+    fn count(&self) -> usize {
+        self.slices.iter().map(|(_, ready)| ready.count).sum()
+    }
+
+    fn of(&self) -> BTreeMap<String, usize> {
+        let mut of = BTreeMap::new();
+        for (owner, n) in self.slices.iter().flat_map(|(_, ready)| &ready.of) {
+            *of.entry(owner.to_string()).or_default() += n;
+        }
+        of
+    }
+
+    /// Notes a slice, or that it is gone. Answers what it was before.
+    fn note(&mut self, slice: &str, ready: Option<ReadyEndpoints>) -> Option<ReadyEndpoints> {
+        let place = self.slices.iter().position(|(name, _)| **name == *slice);
+        let before = place.map(|place| self.slices.swap_remove(place).1);
+        if let Some(ready) = ready {
+            self.slices.reserve_exact(1);
+            self.slices.push((slice.into(), ready));
+        }
+        before
+    }
+
+    /// Keeps or ends the time since when there is an endpoint.
+    fn settle(&mut self, now: Timestamp) {
+        let has_some = self.count() > 0;
+        self.since = if has_some { self.since.or(Some(now)) } else { None };
     }
 }
 
@@ -63,12 +89,8 @@ impl Endpoints {
         self.with(|all| {
             let known = all.get(namespace).filter(|n| n.is_synced)?;
             let readiness = known.services.get(service);
-            let slices = || readiness.iter().flat_map(|r| r.slices.values());
-            let mut of = BTreeMap::new();
-            for (owner, n) in slices().flat_map(|s| &s.of) {
-                *of.entry(owner.clone()).or_default() += n;
-            }
-            Some(Ready { count: slices().map(|s| s.count).sum(), of, since: readiness.and_then(|r| r.since) })
+            let (count, of) = readiness.map_or_else(Default::default, |r| (r.count(), r.of()));
+            Some(Ready { count, of, since: readiness.and_then(|r| r.since) })
         })
     }
 
@@ -96,14 +118,9 @@ impl Endpoints {
         self.with(|all| {
             let known = all.get_mut(namespace)?;
             let readiness = known.services.entry(service.clone()).or_default();
-            let name = slice.name_any();
-            let is_news = readiness.slices.get(&name) != ready.as_ref();
-            match ready {
-                Some(ready) => drop(readiness.slices.insert(name, ready)),
-                None => drop(readiness.slices.remove(&name)),
-            }
-            readiness.since = if readiness.has_some() { readiness.since.or(Some(now)) } else { None };
-            is_news.then_some(service)
+            let before = readiness.note(&slice.name_any(), ready.clone());
+            readiness.settle(now);
+            (before != ready).then_some(service)
         })
     }
 }
@@ -170,16 +187,14 @@ fn relist(context: &Context, namespace: &str, listed: Vec<EndpointSlice>, now: T
         for slice in &listed {
             if let Some(service) = slice.service() {
                 let readiness = known.services.entry(service.into()).or_default();
-                readiness.slices.insert(slice.name_any(), slice.ready());
+                readiness.note(&slice.name_any(), Some(slice.ready()));
                 readiness.since = readiness.since.or_else(|| ready_since(slice, now));
             }
         }
-        for readiness in known.services.values_mut() {
-            readiness.since = if readiness.has_some() { readiness.since.or(Some(now)) } else { None };
-        }
+        known.services.values_mut().for_each(|readiness| readiness.settle(now));
     });
     // Whoever looks at a Service of this namespace, known or not, has news.
     let lookers = context.interest.lookers_of_kind(KIND);
-    lookers.iter().filter(|l| l.namespace == namespace).for_each(|l| context.kinds.wake(l));
+    lookers.iter().filter(|l| *l.namespace == *namespace).for_each(|l| context.kinds.wake(l));
     vec![]
 }

@@ -11,10 +11,12 @@ pub struct Interest {
     looks: Mutex<Looks>,
 }
 
+/// Thousands of looks are on record, most at an object that one or two look at: lists cost a fraction of sets.
 #[derive(Debug, Default)]
 struct Looks {
-    by_object: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
-    by_looker: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
+    by_object: BTreeMap<ObjectKey, Vec<ObjectKey>>,
+    /// In order.
+    by_looker: BTreeMap<ObjectKey, Box<[ObjectKey]>>,
 }
 
 impl Interest {
@@ -25,13 +27,11 @@ impl Interest {
     /// Replaces what `looker` depends on.
     pub fn note(&self, looker: &ObjectKey, objects: BTreeSet<ObjectKey>) {
         self.with(|looks| {
-            if looks.by_looker.get(looker) == Some(&objects) {
+            if looks.by_looker.get(looker).into_iter().flatten().eq(&objects) {
                 return;
             }
             looks.drop_looker(looker);
-            for object in &objects {
-                looks.by_object.entry(object.clone()).or_default().insert(looker.clone());
-            }
+            let objects: Box<[_]> = objects.into_iter().map(|object| looks.add(looker, object)).collect();
             if !objects.is_empty() {
                 looks.by_looker.insert(looker.clone(), objects);
             }
@@ -56,17 +56,27 @@ impl Interest {
             let from = ObjectKey::new(kind, namespace, name.unwrap_or_default());
             let next = looks.by_object.range(from..).next();
             next.is_some_and(|(o, _)| {
-                o.kind == kind && o.namespace == namespace && name.is_none_or(|n| n == o.name)
+                o.kind == kind && *o.namespace == *namespace && name.is_none_or(|n| *n == *o.name)
             })
         })
     }
 }
 
 impl Looks {
+    /// Notes one look. Answers the object under the key that all who look at it share.
+    fn add(&mut self, looker: &ObjectKey, object: ObjectKey) -> ObjectKey {
+        let entry = self.by_object.entry(object);
+        let object = entry.key().clone();
+        let lookers = entry.or_default();
+        lookers.reserve_exact(1);
+        lookers.push(looker.clone());
+        object
+    }
+
     fn drop_looker(&mut self, looker: &ObjectKey) {
         for object in self.by_looker.remove(looker).into_iter().flatten() {
             if let Some(lookers) = self.by_object.get_mut(&object) {
-                lookers.remove(looker);
+                lookers.retain(|l| l != looker);
                 if lookers.is_empty() {
                     self.by_object.remove(&object);
                 }

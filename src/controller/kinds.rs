@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use k8s_openapi::api::batch::v1::Job;
 use kube::Resource;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook};
 use crate::cluster::cache::Cache;
 use crate::cluster::expectations::ObjectKey;
-use crate::cluster::view::Service;
+use crate::cluster::view::{Job, Service};
 use crate::platform::pod_template::PodTemplate;
 use crate::platform::pods::TaskPod;
 use crate::platform::task_set::TaskSet;

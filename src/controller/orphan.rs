@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::queue::Action;
-use k8s_openapi::api::batch::v1::Job;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
 use super::context::Context;
 use crate::api::{DEPLOYMENT_LABEL, Deployment, HOOK_FINALIZER};
-use crate::cluster::{Error, write};
+use crate::cluster::view::Job;
+use crate::cluster::{Error, request};
 use crate::hook;
 
 /// Lets go of a held Job once the API server itself says that its Deployment is gone.
@@ -24,11 +24,8 @@ pub async fn reconcile(job: Arc<Job>, context: Arc<Context>) -> Result<Action, E
     if cached.is_some_and(|d| d.uid() == uid) {
         return Ok(Action::await_change());
     }
-    let found =
-        Api::<Deployment>::namespaced(context.client.clone(), &namespace).get_metadata_opt(&owner.name).await;
-    let found =
-        found.map_err(|e| Error::from_kube(write::describe::<Deployment>(&namespace, &owner.name), e))?;
-    if found.is_none_or(|d| d.metadata.uid.as_deref() != Some(&uid)) {
+    let found = request::metadata::<Deployment>(&context.client, &namespace, &owner.name).await?;
+    if found.is_none_or(|d| d.uid.as_deref() != Some(&uid)) {
         hook::job::end(&context.client, &job, false).await?;
     }
     Ok(Action::await_change())

@@ -21,8 +21,9 @@ use crate::cluster::{Error, Fate};
 const RETRY: Duration = Duration::from_secs(1);
 /// After a refusal: only a change of rights or policies can help.
 const REFUSED: Duration = Duration::from_secs(30);
-/// Reconciles of one kind under way at once: more of them make the API server no faster, and each holds its object twice.
-const AT_ONCE: usize = 128;
+/// Reconciles of one kind under way at once: more of them make the API server no faster, and each holds its object, a request
+/// and a stream of the connection, some 15 KiB.
+const AT_ONCE: usize = 32;
 /// A pause that stands for none.
 const FAR: SignedDuration = SignedDuration::from_hours(24);
 
@@ -156,7 +157,7 @@ impl Line {
 }
 
 fn decide_fate(key: &ObjectKey, error: &Error) -> Action {
-    let (kind, name) = (key.kind, &key.name);
+    let (kind, name) = (key.kind, key.name.as_ref());
     match error.fate() {
         Fate::Wait => {
             tracing::debug!(kind, name, %error, "looking again when there is news");

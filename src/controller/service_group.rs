@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::ReplicaSet;
-use k8s_openapi::api::core::v1::Service;
 use kube::{Resource, ResourceExt};
 
 use super::context::Context;
@@ -13,10 +11,12 @@ use super::{clock, services};
 use crate::api::service_target::ServiceTarget;
 use crate::api::{DeploymentGroup, TASK_SET_FINALIZER};
 use crate::cluster::expectations::ObjectKey;
+use crate::cluster::view::Service;
 use crate::cluster::{Error, write};
 use crate::engine::facts::RouteFact;
 use crate::engine::group::{GroupAct, GroupFacts};
 use crate::engine::group_service::Made;
+use crate::platform::task_set::TaskSet;
 use crate::platform::{target_group, task_set};
 
 /// One look under way.
@@ -48,12 +48,12 @@ pub fn look(
         let fact = services::look_at(context, look.namespace, name, look.looked);
         facts.services.insert(name.clone(), fact);
     }
-    let is_mine = |t: &task_set::TaskSet| t.group() == Some(key.name.as_str());
+    let is_mine = |t: &TaskSet| t.group() == Some(&*key.name);
     for found in context.kinds.task_sets.cache.filter(look.namespace, is_mine) {
         look.check("ReplicaSet", &found.name_any(), Some(found.as_ref()));
         facts.task_sets.insert(found.name_any(), services::fact_of(context, look.namespace, &found));
     }
-    let is_rival = |g: &DeploymentGroup| g.spec.service.is_some() && g.name_any() != key.name;
+    let is_rival = |g: &DeploymentGroup| g.spec.service.is_some() && g.name_any() != *key.name;
     facts.rivals = context.kinds.groups.cache.filter(look.namespace, is_rival);
     look.looked.extend(facts.rivals.iter().map(|r| ObjectKey::of("DeploymentGroup", r.as_ref())));
     look.is_fresh
@@ -81,7 +81,7 @@ pub async fn carry_out(
     group: &DeploymentGroup,
     act: &GroupAct,
 ) -> Result<(), Error> {
-    let (client, namespace) = (&context.client, key.namespace.as_str());
+    let (client, namespace) = (&context.client, &*key.namespace);
     let note = |resource, kind, name: &str, version: Option<String>| {
         context.metrics.count_write(resource);
         let written = ObjectKey::new(kind, namespace, name);
@@ -102,23 +102,28 @@ pub async fn carry_out(
             let version = target_group::create(client, namespace, new).await?;
             note("services", "Service", &new.name, version);
         }
-        GroupAct::Adopt { name, uid } => {
-            let group_uid = group.uid().unwrap_or_default();
-            let version = task_set::adopt(client, namespace, name, uid, &group_uid).await?;
+        GroupAct::Adopt(Made::TaskSet, name, uid) => {
+            let own = group.uid().unwrap_or_default();
+            let version = task_set::adopt::<TaskSet>(client, namespace, name, uid, &own).await?;
             note("replicasets", "ReplicaSet", name, version);
+        }
+        GroupAct::Adopt(Made::TargetGroup, name, uid) => {
+            let own = group.uid().unwrap_or_default();
+            let version = task_set::adopt::<Service>(client, namespace, name, uid, &own).await?;
+            note("services", "Service", name, version);
         }
         GroupAct::ScaleTaskSet(change) => {
             let version = task_set::scale(client, namespace, change).await?;
             note("replicasets", "ReplicaSet", &change.name, version);
         }
         GroupAct::Delete(Made::TaskSet, name, uid) => {
-            task_set::delete::<ReplicaSet>(client, namespace, name, uid).await?;
+            task_set::delete::<TaskSet>(client, namespace, name, uid).await?;
         }
         GroupAct::Delete(Made::TargetGroup, name, uid) => {
             task_set::delete::<Service>(client, namespace, name, uid).await?;
         }
         GroupAct::Orphan(Made::TaskSet, name, uid) => {
-            let version = task_set::orphan::<ReplicaSet>(client, namespace, name, uid).await?;
+            let version = task_set::orphan::<TaskSet>(client, namespace, name, uid).await?;
             note("replicasets", "ReplicaSet", name, version);
         }
         GroupAct::Orphan(Made::TargetGroup, name, uid) => {

@@ -34,6 +34,7 @@ pub fn look_at(
         target_ports: service.spec.ports.iter().map(crate::cluster::view::ServicePort::leads_to).collect(),
         uid: service.uid().unwrap_or_default(),
         version: service.resource_version().unwrap_or_default(),
+        group: service.group.clone(),
         group_uid: service.group_uid.clone(),
         selector: service.spec.selector.clone(),
         ..fact

@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError};
 
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -18,7 +17,7 @@ use super::kinds::{Kind, Kinds};
 use crate::api::{DEPLOYMENT_LABEL, Deployment, DeploymentGroup, TASK_SET_LABEL};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::slim::{FromParts, Slim};
-use crate::cluster::view::{Service, prune, prune_hard};
+use crate::cluster::view::{Job, Service, prune, prune_hard};
 use crate::platform::pod_template::PodTemplate;
 use crate::platform::pods::TaskPod;
 use crate::platform::task_set::TaskSet;
@@ -43,11 +42,11 @@ struct Watch<W, K> {
 
 /// Starts every permanent watch, in one namespace or in all.
 pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
-    own(|kinds| &kinds.applications, wake).start(context, namespace);
-    own(|kinds| &kinds.configs, wake).start(context, namespace);
-    own(|kinds| &kinds.hooks, wake).start(context, namespace);
-    own(|kinds| &kinds.groups, group).start(context, namespace);
-    own(|kinds| &kinds.deployments, deployment).start(context, namespace);
+    own(|kinds| &kinds.applications, |Slim(object)| prune(object), wake).start(context, namespace);
+    own(|kinds| &kinds.configs, |Slim(object)| prune(object), wake).start(context, namespace);
+    own(|kinds| &kinds.hooks, |Slim(object)| prune(object), wake).start(context, namespace);
+    own(|kinds| &kinds.groups, keep_group, group).start(context, namespace);
+    own(|kinds| &kinds.deployments, keep_deployment, deployment).start(context, namespace);
     let services =
         Watch { kind: |kinds| &kinds.services, config: lists(), keep: Service::pruned, meaning: service };
     services.start(context, namespace);
@@ -55,7 +54,7 @@ pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
     let jobs = Watch {
         kind: |kinds| &kinds.jobs,
         config: lists().labels(DEPLOYMENT_LABEL),
-        keep: keep_job,
+        keep: prune::<Job>,
         meaning: job,
     };
     jobs.start(context, namespace);
@@ -79,8 +78,32 @@ fn task_sets(context: &Arc<Context>, namespace: Option<&str>) {
 }
 
 /// A kind of ours, read without its managed fields.
-fn own<K: Resource + FromParts>(kind: fn(&Kinds) -> &Kind<K>, meaning: Meaning<K>) -> Watch<Slim<K>, K> {
-    Watch { kind, config: lists(), keep: |Slim(object)| prune(object), meaning }
+fn own<K: FromParts>(
+    kind: fn(&Kinds) -> &Kind<K>,
+    keep: fn(Slim<K>) -> K,
+    meaning: Meaning<K>,
+) -> Watch<Slim<K>, K> {
+    Watch { kind, config: lists(), keep, meaning }
+}
+
+/// A list that was read has room for four at least; thousands of objects are kept, most with lists of one or two.
+fn keep_group(Slim(mut group): Slim<DeploymentGroup>) -> DeploymentGroup {
+    group.spec.function.iter_mut().for_each(|function| function.aliases.shrink_to_fit());
+    if let Some(status) = &mut group.status {
+        status.queued_deployments.shrink_to_fit();
+        status.conditions.shrink_to_fit();
+    }
+    prune(group)
+}
+
+/// See [`keep_group`].
+fn keep_deployment(Slim(mut deployment): Slim<Deployment>) -> Deployment {
+    if let Some(status) = &mut deployment.status {
+        status.lifecycle_events.shrink_to_fit();
+        status.conditions.shrink_to_fit();
+        status.traffic.iter_mut().for_each(|traffic| traffic.steps.shrink_to_fit());
+    }
+    prune(deployment)
 }
 
 fn lists() -> watcher::Config {
@@ -256,7 +279,7 @@ fn deployment(
     }
 }
 
-/// True if a Deployment was running and is running: how far it got is nothing to its group.
+/// True if a Deployment was running and is running in the same phase: how far it got is nothing to its group.
 fn goes_on(before: &Deployment, now: &Deployment) -> bool {
     let (was, is) = (&before.metadata, &now.metadata);
     let is_same = was.uid == is.uid
@@ -264,13 +287,13 @@ fn goes_on(before: &Deployment, now: &Deployment) -> bool {
         && was.finalizers == is.finalizers
         && was.annotations == is.annotations
         && was.owner_references == is.owner_references;
-    is_same && before.phase().is_running() && now.phase().is_running()
+    is_same && before.phase() == now.phase() && now.phase().is_running()
 }
 
 /// The Jobs of a Deployment that is gone are looked at once more.
 fn orphan_jobs(context: &Context, key: &ObjectKey) {
     let is_of =
-        |job: &Job| job.owner_references().iter().any(|o| o.kind == "Deployment" && o.name == key.name);
+        |job: &Job| job.owner_references().iter().any(|o| o.kind == "Deployment" && *o.name == *key.name);
     let jobs = context.kinds.jobs.cache.filter(&key.namespace, is_of);
     jobs.iter().for_each(|job| context.kinds.wake(&ObjectKey::of("Job", job.as_ref())));
 }
@@ -281,11 +304,6 @@ fn job(context: &Context, key: &ObjectKey, job: &Job, _: Option<&Job>, is_there:
     }
     let owners = job.owner_references().iter().filter(|o| o.kind == "Deployment");
     owners.for_each(|o| context.kinds.wake(&ObjectKey::new("Deployment", &key.namespace, &o.name)));
-}
-
-/// A Job's template is not looked at again; its status and our marks are.
-fn keep_job(job: Job) -> Job {
-    Job { spec: None, ..prune(job) }
 }
 
 /// Ends the watches that no decision depends on any more.

@@ -7,19 +7,21 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use kube::Config;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::context::{Context, Index};
 use super::{clock, deployment, deployment_group, health, inventory, leader, orphan, queue, watches};
 use crate::cluster;
 use crate::cluster::lease::Claim;
-use crate::remote::{self, Http};
 
 /// Connections for watches that come and go; each opens when it is first needed.
 const WATCH_CLIENTS: usize = 8;
 /// Connections for the permanent watches: the busiest has one to itself, since an API server ends a watch that is read too
 /// slowly, and answers to writes would stand in its way.
 const STREAM_CLIENTS: usize = 2;
+
+/// Objects whose Events are published at once.
+const EVENTS_AT_ONCE: usize = 8;
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]
@@ -48,9 +50,6 @@ pub enum Error {
     /// Signals cannot be received.
     #[error("failed to await signals: {0}")]
     Signals(#[source] std::io::Error),
-    /// The HTTP client cannot be built.
-    #[error(transparent)]
-    Remote(#[from] remote::Error),
     /// Another one leads now.
     #[error("the lease was lost")]
     LeaseLost,
@@ -81,7 +80,8 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         refused_creations: Default::default(),
         by_group: Index::default(),
         by_application: Index::default(),
-        http: Http::new()?,
+        http: Default::default(),
+        events: Semaphore::new(EVENTS_AT_ONCE),
         metrics: Default::default(),
         service_account: settings.service_account.clone(),
         watch_clients: clients,

@@ -110,6 +110,8 @@ pub struct RouteFact {
     pub sightings: Vec<Sighting>,
     /// The last generation on which a write of ours was refused because the route had changed, as far as it is remembered.
     pub refused_at: Option<i64>,
+    /// True if the rules that a deployment concerns cannot be told from the others any more; then no rule has backends here.
+    pub rules_are_lost: bool,
 }
 
 impl RouteFact {
@@ -128,9 +130,11 @@ pub struct Sighting {
     pub time: Timestamp,
 }
 
-/// One rule's backends, in order.
+/// One rule: what it is known by, and its backends, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleFact {
+    /// The rule's own name, or what stands for what it matches: the same as long as the rule is the same, wherever it stands.
+    pub key: String,
     /// The backendRefs.
     pub backends: Vec<BackendFact>,
 }
@@ -176,7 +180,9 @@ pub struct ServiceFact {
     pub uid: String,
     /// Its resourceVersion.
     pub version: String,
-    /// The uid of the group that made it, by its label.
+    /// The group that made it, by its label.
+    pub group: Option<String>,
+    /// That group's uid, while it is the group's.
     pub group_uid: Option<String>,
     /// Its selector.
     pub selector: BTreeMap<String, String>,

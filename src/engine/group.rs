@@ -12,7 +12,8 @@ use super::facts::{CreationRefused, RevisionFact, RouteFact, ServiceFact, TaskSe
 use super::group_service::{Made, NewTargetGroup};
 use super::plan::{NewDeployment, Note, ScaleTaskSet, SetWeights};
 use super::{group_desired, group_drift, group_queue, group_service, words};
-use crate::api::condition::{self, Condition, Verdict};
+use crate::api::condition::{self, Verdict};
+use crate::api::deployment_status::Waiting;
 use crate::api::{
     Application, Deployment, DeploymentConfig, DeploymentGroup, DeploymentGroupStatus, GroupPhase, Phase,
     predefined,
@@ -91,13 +92,8 @@ pub enum GroupAct {
     Release,
     /// Creates a target group.
     CreateTargetGroup(NewTargetGroup),
-    /// Makes a task set the group's.
-    Adopt {
-        /// Its name.
-        name: String,
-        /// Its uid.
-        uid: String,
-    },
+    /// Makes what an earlier group of this name made this group's: kind, name and uid.
+    Adopt(Made, String, String),
     /// Gives the side that serves another size.
     ScaleTaskSet(ScaleTaskSet),
     /// Deletes what the group made: kind, name and uid.
@@ -126,7 +122,7 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     let lack = group_service::look_after(facts, &mut status, &mut plan);
     let drift = group_drift::look(facts, &mut status, &mut plan, now);
     let fault = fault.or_else(|| lack.filter(|_| status.active_deployment.is_none()).map(Fault::from));
-    let (verdict, reason, message) = verdict(facts, &status, fault, drift, now, &mut plan);
+    let (verdict, reason, message) = verdict(facts, &mut status, fault, drift, now, &mut plan);
     status.message = super::draft::clip(message.clone(), 4_000);
     let had = std::mem::take(&mut status.conditions);
     let generation = facts.group.metadata.generation;
@@ -221,14 +217,15 @@ type Says = (Verdict, String, String);
 
 fn verdict(
     facts: &GroupFacts,
-    status: &DeploymentGroupStatus,
+    status: &mut DeploymentGroupStatus,
     fault: Option<Fault>,
     drift: Option<(&'static str, String)>,
     now: Timestamp,
     plan: &mut GroupPlan,
 ) -> Says {
+    let waited = status.waiting.take();
     if let Some(fault) = fault {
-        return unfit(&status.conditions, fault, now, plan);
+        return unfit(status, waited, fault, now, plan);
     }
     let refusal = group_desired::refusal(facts, status);
     if let Some(active) = &status.active_deployment {
@@ -237,17 +234,20 @@ fn verdict(
             n => format!("; {n} more waiting"),
         };
         let refused = refusal.map(|(_, message)| format!("; {message}")).unwrap_or_default();
-        return (
-            Verdict::Reconciling,
-            "Deploying".into(),
-            format!("Deployment {} is running{waiting}{refused}", active.name),
-        );
+        let is_ready = facts.deployments.iter().any(|d| d.uid() == active.uid && d.phase() == Phase::Ready);
+        let (reason, does) = if is_ready {
+            ("WaitingForContinue", "waits for somebody to continue it")
+        } else {
+            ("Deploying", "is running")
+        };
+        let message = format!("Deployment {} {does}{waiting}{refused}", active.name);
+        return (Verdict::Reconciling, reason.into(), message);
     }
     if let Some(obstacle) = group_desired::obstacle(facts) {
-        return unfit(&status.conditions, Fault::from(obstacle), now, plan);
+        return unfit(status, waited, Fault::from(obstacle), now, plan);
     }
     if let Some((reason, message)) = refusal {
-        return unfit(&status.conditions, Fault { reason, message, may_come: true }, now, plan);
+        return unfit(status, waited, Fault { reason, message, may_come: true }, now, plan);
     }
     if let Some((reason, message)) = drift {
         return (Verdict::Stalled, reason.into(), message);
@@ -264,13 +264,20 @@ fn verdict(
     }
 }
 
-fn unfit(conditions: &[Condition], fault: Fault, now: Timestamp, plan: &mut GroupPlan) -> Says {
-    let same = condition::find(conditions, "Ready").filter(|c| c.reason == fault.reason);
-    let since = same
-        .and_then(|_| condition::find(conditions, "Reconciling"))
-        .map_or(now, |c| c.last_transition_time.0);
-    let is_stalled = same.is_some() && condition::find(conditions, "Stalled").is_some();
-    if !fault.may_come || is_stalled || now.duration_since(since) >= PATIENCE {
+/// A fault that may go by itself is waited for before it counts as Stalled, whatever the group was busy with before.
+fn unfit(
+    status: &mut DeploymentGroupStatus,
+    waited: Option<Waiting>,
+    fault: Fault,
+    now: Timestamp,
+    plan: &mut GroupPlan,
+) -> Says {
+    if !fault.may_come {
+        return (Verdict::Stalled, fault.reason.into(), fault.message);
+    }
+    let since = waited.filter(|w| w.reason == fault.reason).map_or(now, |w| w.since);
+    status.waiting = Some(Waiting { reason: fault.reason.into(), since });
+    if now.duration_since(since) >= PATIENCE {
         return (Verdict::Stalled, fault.reason.into(), fault.message);
     }
     plan.wake_at(since + PATIENCE);

@@ -40,7 +40,7 @@ pub fn suspects(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Vec<Strin
 }
 
 fn scoped(route: &Arc<RouteFact>, serving: &Serving) -> Arc<RouteFact> {
-    Scope { rules: &serving.rules, count: serving.rule_count }.apply(route)
+    Scope { rules: &serving.rules, count: serving.rule_count, keys: &serving.rule_keys }.apply(route)
 }
 
 /// What should serve, if nothing runs and nothing is about to.

@@ -108,6 +108,7 @@ fn serving(resolved: &Resolved) -> Option<Serving> {
         service: production.pair.replacement.into(),
         rules: production.scope.rules.to_vec(),
         rule_count: production.scope.count,
+        rule_keys: production.scope.keys.to_vec(),
         previous_service: (!production.is_still()).then(|| production.pair.original.into()),
     })
 }

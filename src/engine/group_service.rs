@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::TaskSetFact;
+use super::facts::{ServiceFact, TaskSetFact};
 use super::group::{GroupAct, GroupFacts, GroupPlan};
 use super::plan::{Note, ScaleTaskSet};
 use super::service::sides;
@@ -90,12 +90,18 @@ fn is_held(group: &DeploymentGroup) -> bool {
     group.metadata.finalizers.iter().flatten().any(|f| f == TASK_SET_FINALIZER)
 }
 
-/// Task sets that an earlier group of this name left serving become this group's.
+/// Task sets that an earlier group of this name left serving become this group's, and so do its target groups.
 fn adopt(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
     for (name, task_set) in &facts.task_sets {
         if task_set.group_uid.is_none() && !task_set.is_going && is_selected(facts, target, name) {
-            plan.acts.push(GroupAct::Adopt { name: name.clone(), uid: task_set.uid.clone() });
+            plan.acts.push(GroupAct::Adopt(Made::TaskSet, name.clone(), task_set.uid.clone()));
         }
+    }
+    let own = facts.group.metadata.name.as_ref();
+    let left =
+        |(_, s): &(&String, &ServiceFact)| s.exists && s.group_uid.is_none() && s.group.as_ref() == own;
+    for (name, service) in facts.services.iter().filter(left) {
+        plan.acts.push(GroupAct::Adopt(Made::TargetGroup, name.clone(), service.uid.clone()));
     }
 }
 
@@ -180,6 +186,14 @@ fn serving(facts: &GroupFacts, target: &ServiceTarget) -> Option<String> {
     }
 }
 
+/// True if the side that serves is that task set; while that cannot be told, if any Service sends to it.
+fn serves(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> bool {
+    match serving(facts, target).and_then(|service| facts.services.get(&service)) {
+        Some(service) => service.selector.get(TASK_SET_LABEL).is_some_and(|t| t == name),
+        None => is_selected(facts, target, name),
+    }
+}
+
 /// The scale subresource speaks of the side with the greater share: with both sides counted an HPA would climb.
 fn tell_scale(facts: &GroupFacts, target: &ServiceTarget, status: &mut DeploymentGroupStatus) {
     let Some(service) = serving(facts, target).and_then(|name| facts.services.get(&name)) else { return };
@@ -230,7 +244,7 @@ fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
                 replicas: 0,
             }));
         }
-        if is_mine && is_empty && !is_known && !is_selected(facts, target, name) {
+        if is_mine && is_empty && !is_known && !serves(facts, target, name) {
             plan.acts.push(GroupAct::Delete(Made::TaskSet, name.clone(), task_set.uid.clone()));
         }
     }

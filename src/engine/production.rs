@@ -38,7 +38,7 @@ impl<'a> Production<'a> {
                 uid: &listener.uid,
                 is_service: listener.is_service,
                 pair: Pair { original, replacement, keeps: true },
-                scope: Scope { rules: &listener.rules, count: listener.rule_count },
+                scope: Scope::of_listener(listener),
                 task_set: service.replacement.task_set.as_deref(),
             };
         }
@@ -48,7 +48,7 @@ impl<'a> Production<'a> {
             uid: &f.route_uid,
             is_service: false,
             pair: Pair { original: &f.original, replacement: &f.replacement, keeps: false },
-            scope: Scope { rules: &f.rules, count: f.rule_count },
+            scope: Scope::of(f),
             task_set: None,
         }
     }
@@ -76,7 +76,7 @@ impl Default for Production<'_> {
             uid: "",
             is_service: false,
             pair: Pair { original: "", replacement: "", keeps: false },
-            scope: Scope { rules: &[], count: 0 },
+            scope: Scope { rules: &[], count: 0, keys: &[] },
             task_set: None,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::draft::digest;
 use super::facts::{Facts, RevisionFact, RouteFact, RuleFact};
-use super::scope::{self, Scope};
+use super::scope::{self, Lost, Scope};
 use super::service::snapshot;
 use super::weights::{self, Pair};
 use super::{shift, words};
@@ -212,16 +212,13 @@ fn function(
         );
         Obstacle::Missing("HTTPRouteMissing", message)
     })?;
-    let current_version =
-        current_version(&inherited(facts, whole), target, spec, creator).map_err(invalid)?;
+    let inherited = inherited_rules(facts, whole).map_err(|_| invalid(words::rules_changed(&whole.name)))?;
+    let seen = scope::only(whole, inherited.as_deref().unwrap_or_default());
+    let current_version = current_version(&seen, target, spec, creator).map_err(invalid)?;
     let original = target.service(&spec.name, &current_version);
     let replacement = target.service(&spec.name, &spec.target_version);
-    let rules = match inherited_rules(facts, whole) {
-        Some(rules) => rules.to_vec(),
-        None => scope::rules_with(whole, &original),
-    };
-    let rule_count = scope::count(whole);
-    let route = &Scope { rules: &rules, count: rule_count }.apply(whole);
+    let rules = inherited.unwrap_or_else(|| scope::rules_with(whole, &original));
+    let route = &scope::only(whole, &rules);
     if original != replacement {
         let pair = Pair { original: &original, replacement: &replacement, keeps: false };
         let percents = shift::percents(routing);
@@ -236,22 +233,23 @@ fn function(
         route: route.name.clone(),
         route_uid: route.uid.clone(),
         rules,
-        rule_count,
+        rule_count: scope::count(whole),
+        rule_keys: scope::keys(whole),
         original,
         replacement,
     })
 }
 
-/// A rollback concerns the rules that the Deployment which it rolls back concerned, as long as the route has kept its shape.
-fn inherited_rules<'a>(facts: &'a Facts, route: &RouteFact) -> Option<&'a [i32]> {
-    let failed = facts.triggering.as_ref()?.status.as_ref()?.resolved.as_ref()?.function.as_ref()?;
-    let is_same = failed.route_uid == route.uid && failed.rule_count == scope::count(route);
-    is_same.then_some(failed.rules.as_slice())
-}
-
-fn inherited(facts: &Facts, route: &Arc<RouteFact>) -> Arc<RouteFact> {
-    let rules = inherited_rules(facts, route).unwrap_or_default();
-    Scope { rules, count: scope::count(route) }.apply(route)
+/// A rollback concerns the rules that the Deployment which it rolls back concerned; a route made anew is looked at anew.
+fn inherited_rules(facts: &Facts, route: &RouteFact) -> Result<Option<Vec<i32>>, Lost> {
+    let triggering = facts.triggering.as_ref().and_then(|t| t.status.as_ref());
+    let failed = triggering.and_then(|s| s.resolved.as_ref()).and_then(|r| r.function.as_ref());
+    let Some(failed) = failed.filter(|f| f.route_uid == route.uid) else { return Ok(None) };
+    let found = Scope::of(failed).find(route)?;
+    if found.is_empty() {
+        return Err(Lost);
+    }
+    Ok(Some(found.into_iter().filter_map(|i| i32::try_from(i).ok()).collect()))
 }
 
 /// The version of `function` that a Service serves, by the group's naming rule.
@@ -289,7 +287,7 @@ fn current_version(
     // Rules that serve nothing but the target are pinned to it, and say nothing about what is current.
     let pinned = pinned(route, target, spec);
     if served.len() > 1 && !pinned.is_empty() && !creator.is_rollback() {
-        let rest = Scope { rules: &unpinned(route, &pinned), count: scope::count(route) }.apply(route);
+        let rest = scope::only(route, &unpinned(route, &pinned));
         served = self::served(&rest, target, &spec.name, &spec.target_version);
     }
     let split = || served.iter().map(|(v, w)| format!("{v} (weight {w})")).collect::<Vec<_>>().join(" and ");

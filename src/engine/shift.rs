@@ -78,6 +78,14 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
         let message = format!("{} was deleted and created anew while traffic moved", production.described());
         return Verdict::Failed(words::invalid_code(resolved), message);
     }
+    if route.rules_are_lost {
+        return hold(
+            draft,
+            "RulesChanged",
+            words::rules_changed(&route.name),
+            "nothing is moved until they stand as before, or the deployment is stopped",
+        );
+    }
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
     match last {
         None => first_step(draft, index, resolved, &route),

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::draft::Draft;
 use super::ending::{self, End};
 use super::facts::Facts;
+use super::production::Production;
 use super::resolve::{self, Obstacle};
 use super::{shift, weights, words};
 use crate::api::condition::{Condition, Verdict, find};
@@ -171,7 +172,11 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     match resolve::snapshot(draft.facts, group, &found, creator) {
         Ok(resolved) => {
             draft.status.waiting = None;
-            let has = draft.facts.route.as_deref().and_then(|r| weights::share(r, shift::pair(&resolved)));
+            if let Some(side) = words::unmade(&resolved) {
+                draft.status.revision.iter_mut().for_each(|r| r.summary = Some(side.clone()));
+            }
+            let route = draft.facts.route.as_ref().map(|r| Production::of(&resolved).scope.apply(r));
+            let has = route.and_then(|r| weights::share(&r, shift::pair(&resolved)));
             draft.status.traffic = Some(words::traffic(None, &resolved, has.unwrap_or(0)));
             let message = words::started(&resolved, draft.status.rollback_info.as_ref());
             draft.note("DeploymentStart", message.clone());

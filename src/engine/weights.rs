@@ -266,11 +266,15 @@ mod tests {
             uid: "u".into(),
             generation: 1,
             is_going: false,
-            rules: rules.iter().map(|r| RuleFact { backends: r.iter().map(backend).collect() }).collect(),
+            rules: rules
+                .iter()
+                .map(|r| RuleFact { key: String::new(), backends: r.iter().map(backend).collect() })
+                .collect(),
             gateway: GatewayFact::Taken,
             sightings: vec![],
             refused_at: None,
             write_refused: None,
+            rules_are_lost: false,
         }
     }
 

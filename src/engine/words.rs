@@ -6,6 +6,13 @@ use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::{Resolved, RollbackInfo, Share, Traffic};
 use crate::api::{OriginalAction, predefined};
 
+/// Why no rule of a route is touched any more.
+pub fn rules_changed(route: &str) -> String {
+    format!(
+        "somebody else changed the rules of HTTPRoute {route} so that those which this deployment concerns cannot be told from the others"
+    )
+}
+
 /// `70 % on hello-1, 30 % on hello-2`.
 pub fn split(pair: Pair<'_>, percent: i32) -> String {
     match percent {
@@ -56,6 +63,12 @@ pub fn before(resolved: &Resolved) -> Option<String> {
         (_, Some(s)) => s.original.as_ref().map(side),
         _ => None,
     }
+}
+
+/// What a rollback goes back to, if Sluice did not make it: its AppSpec has no task definition to name.
+pub fn unmade(resolved: &Resolved) -> Option<String> {
+    let replacement = &resolved.service.as_ref()?.replacement;
+    (replacement.task_set.is_none()).then(|| side(replacement))
 }
 
 fn side(side: &ResolvedSide) -> String {
@@ -153,13 +166,27 @@ pub fn repair(resolved: &Resolved, percent: i32, stands: bool) -> String {
             production.resource()
         ),
     };
-    let task_set = resolved.service.as_ref().and_then(|s| s.replacement.task_set.as_ref());
-    match task_set.filter(|_| stands) {
-        Some(name) => format!(
-            "{traffic} Task set {name} is left as it is; the next deployment to its target group scales it down."
-        ),
+    match resolved.service.as_ref().filter(|_| stands) {
+        Some(service) => format!("{traffic}{}", left_standing(service, percent)),
         None => traffic,
     }
+}
+
+/// What stands without production traffic, and where the test listener points.
+fn left_standing(service: &ResolvedService, percent: i32) -> String {
+    let idle = match (percent, &service.original) {
+        (0, _) => Some(&service.replacement),
+        (100, original) => original.as_ref(),
+        _ => None,
+    };
+    let idle = idle.and_then(|side| side.task_set.as_ref()).map(|name| {
+        format!(" Task set {name} is left as it is; the next deployment to its target group scales it down.")
+    });
+    let tested = service
+        .test
+        .as_ref()
+        .map(|listener| format!(" HTTPRoute {}, the test listener, stays where it points.", listener.name));
+    [idle, tested].into_iter().flatten().collect()
 }
 
 fn again(resolved: &Resolved) -> String {

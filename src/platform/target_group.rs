@@ -1,41 +1,30 @@
 //! Target groups and front Services: created without a selector, and pointed at other pods in one patch.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use kube::Client;
-use kube::api::ObjectMeta;
 use serde_json::{Value, json};
 
 use crate::api::{GROUP_LABEL, GROUP_UID_LABEL};
+use crate::cluster::view::Service;
 use crate::cluster::{Error, write};
 use crate::engine::group_service::NewTargetGroup;
 use crate::engine::plan::PointService;
 
-fn build(new: &NewTargetGroup) -> Service {
-    let labels = [(GROUP_LABEL, &new.group), (GROUP_UID_LABEL, &new.group_uid)];
-    let port = |port: &i32| ServicePort {
-        name: Some(format!("port-{port}")),
-        port: *port,
-        ..ServicePort::default()
-    };
-    Service {
-        metadata: ObjectMeta {
-            name: Some(new.name.clone()),
-            labels: Some(BTreeMap::from(labels.map(|(k, v)| (k.to_owned(), v.clone())))),
-            ..ObjectMeta::default()
+fn build(new: &NewTargetGroup) -> Value {
+    let port = |port: &i32| json!({"name": format!("port-{port}"), "port": port});
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": new.name,
+            "labels": {(GROUP_LABEL): new.group, (GROUP_UID_LABEL): new.group_uid},
         },
-        spec: Some(ServiceSpec {
-            ports: Some(new.ports.iter().map(port).collect()),
-            ..ServiceSpec::default()
-        }),
-        status: None,
-    }
+        "spec": {"ports": new.ports.iter().map(port).collect::<Vec<_>>()},
+    })
 }
 
 /// Creates a target group. One that is there already is as good: it is looked at like any other.
 pub async fn create(client: &Client, namespace: &str, new: &NewTargetGroup) -> Result<Option<String>, Error> {
-    write::create(client, namespace, &build(new), |_| true).await
+    write::create_as::<Service>(client, namespace, &new.name, &build(new), |_| true).await
 }
 
 fn operations(change: &PointService) -> Vec<Value> {
@@ -59,6 +48,8 @@ pub async fn point(client: &Client, namespace: &str, change: &PointService) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]

@@ -2,21 +2,16 @@
 //!
 //! They carry no ownerReference: a foreground deletion of the group would take them before its finalizer could speak.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetSpec};
-use k8s_openapi::api::core::v1::PodTemplateSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{DeleteParams, ObjectMeta, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{
     CONTAINER_ANNOTATION, DEPLOYMENT_LABEL, GROUP_LABEL, GROUP_UID_LABEL, TASK_DEFINITION_ANNOTATION,
     TASK_SET_LABEL,
 };
-use crate::cluster::{Error, write};
+use crate::cluster::{Error, request, write};
 use crate::engine::facts::TaskSetFact;
 use crate::engine::plan::{CreateTaskSet, ScaleTaskSet};
 
@@ -87,38 +82,39 @@ impl TaskSet {
     }
 }
 
-/// The ReplicaSet of `create`.
-///
-/// Errors: the template is not a PodTemplateSpec, in serde's words.
-pub fn build(create: &CreateTaskSet) -> Result<ReplicaSet, serde_json::Error> {
-    let mut template: PodTemplateSpec = serde_json::from_value(create.template.clone())?;
-    let selector = BTreeMap::from([(TASK_SET_LABEL.to_owned(), create.name.clone())]);
-    let pod = template.metadata.get_or_insert_default();
-    let labels = pod.labels.get_or_insert_default();
-    labels.insert(TASK_SET_LABEL.into(), create.name.clone());
-    labels.insert(GROUP_LABEL.into(), create.group.clone());
-    let own = [
-        (TASK_SET_LABEL, &create.name),
-        (GROUP_LABEL, &create.group),
-        (GROUP_UID_LABEL, &create.group_uid),
-        (DEPLOYMENT_LABEL, &create.deployment_uid),
-    ];
-    let container = format!("{}:{}", create.container.0, create.container.1);
-    let notes = [(TASK_DEFINITION_ANNOTATION, &create.task_definition), (CONTAINER_ANNOTATION, &container)];
-    Ok(ReplicaSet {
-        metadata: ObjectMeta {
-            name: Some(create.name.clone()),
-            labels: Some(BTreeMap::from(own.map(|(k, v)| (k.to_owned(), v.clone())))),
-            annotations: Some(BTreeMap::from(notes.map(|(k, v)| (k.to_owned(), v.clone())))),
-            ..ObjectMeta::default()
+/// The ReplicaSet of `create`. Whether its template is one, the API server says.
+pub fn build(create: &CreateTaskSet) -> Value {
+    let mut template = create.template.as_object().cloned().unwrap_or_default();
+    let pod = template.entry("metadata").or_insert(Value::Null);
+    if pod.is_null() {
+        *pod = json!({});
+    }
+    if pod["labels"].is_null() {
+        pod["labels"] = json!({});
+    }
+    pod["labels"][TASK_SET_LABEL] = create.name.clone().into();
+    pod["labels"][GROUP_LABEL] = create.group.clone().into();
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": create.name,
+            "labels": {
+                (TASK_SET_LABEL): create.name,
+                (GROUP_LABEL): create.group,
+                (GROUP_UID_LABEL): create.group_uid,
+                (DEPLOYMENT_LABEL): create.deployment_uid,
+            },
+            "annotations": {
+                (TASK_DEFINITION_ANNOTATION): create.task_definition,
+                (CONTAINER_ANNOTATION): format!("{}:{}", create.container.0, create.container.1),
+            },
         },
-        spec: Some(ReplicaSetSpec {
-            replicas: Some(create.replicas),
-            selector: LabelSelector { match_labels: Some(selector), match_expressions: None },
-            template: Some(template),
-            ..ReplicaSetSpec::default()
-        }),
-        status: None,
+        "spec": {
+            "replicas": create.replicas,
+            "selector": {"matchLabels": {(TASK_SET_LABEL): create.name}},
+            "template": template,
+        },
     })
 }
 
@@ -128,16 +124,11 @@ pub async fn create(
     namespace: &str,
     create: &CreateTaskSet,
 ) -> Result<Option<String>, Error> {
-    let what = write::describe::<ReplicaSet>(namespace, &create.name);
-    let built = build(create).map_err(|e| Error::Refused {
-        what,
-        message: format!("PodTemplate {} is not a pod template: {e}", create.task_definition),
-    })?;
     let is_ours = |meta: &ObjectMeta| {
         let uid = meta.labels.as_ref().and_then(|l| l.get(DEPLOYMENT_LABEL));
         uid == Some(&create.deployment_uid)
     };
-    write::create(client, namespace, &built, is_ours).await
+    write::create_as::<TaskSet>(client, namespace, &create.name, &build(create), is_ours).await
 }
 
 /// Scales a task set. [`Error::Conflict`] when it is no longer the one that was looked at.
@@ -147,24 +138,27 @@ pub async fn scale(client: &Client, namespace: &str, change: &ScaleTaskSet) -> R
         json!({"op": "test", "path": "/metadata/generation", "value": change.generation}),
         json!({"op": "add", "path": "/spec/replicas", "value": change.replicas}),
     ];
-    write::patch_json::<ReplicaSet>(client, namespace, &change.name, &operations).await
+    write::patch_json::<TaskSet>(client, namespace, &change.name, &operations).await
 }
 
 const GROUP_UID_PATH: &str = "/metadata/labels/sluice.dev~1deployment-group-uid";
 
 /// Makes an object a group's, by its label.
-pub async fn adopt(
+pub async fn adopt<K>(
     client: &Client,
     namespace: &str,
     name: &str,
     uid: &str,
     group_uid: &str,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, Error>
+where
+    K: Resource<DynamicType = ()>,
+{
     let operations = [
         json!({"op": "test", "path": "/metadata/uid", "value": uid}),
         json!({"op": "add", "path": GROUP_UID_PATH, "value": group_uid}),
     ];
-    write::patch_json::<ReplicaSet>(client, namespace, name, &operations).await
+    write::patch_json::<K>(client, namespace, name, &operations).await
 }
 
 /// Lets go of an object that a group made: it stays, and is nobody's.
@@ -196,7 +190,7 @@ where
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::background() };
     match Api::<K>::namespaced(client.clone(), namespace).delete(name, &params).await {
         Ok(_) => Ok(()),
-        Err(error) => match Error::from_kube(write::describe::<K>(namespace, name), error) {
+        Err(error) => match Error::from_kube(request::describe::<K>(namespace, name), error) {
             Error::Gone { .. } | Error::Conflict { .. } => Ok(()),
             error => Err(error),
         },
@@ -219,13 +213,11 @@ mod tests {
             container: ("web".into(), 8080),
             template: json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "w:42"}]}}),
         };
-        let built = build(&create).unwrap();
-        assert!(built.metadata.owner_references.is_none());
-        let spec = built.spec.clone().unwrap();
-        assert_eq!(spec.selector.match_labels.unwrap()[TASK_SET_LABEL], "web-1a2b");
-        let labels = spec.template.unwrap().metadata.unwrap().labels.unwrap();
-        assert_eq!((labels["app"].as_str(), labels[TASK_SET_LABEL].as_str()), ("web", "web-1a2b"));
-        let mut read = serde_json::to_value(&built).unwrap();
+        let mut read = build(&create);
+        assert!(read["metadata"].get("ownerReferences").is_none());
+        assert_eq!(read["spec"]["selector"]["matchLabels"][TASK_SET_LABEL], "web-1a2b");
+        let labels = &read["spec"]["template"]["metadata"]["labels"];
+        assert_eq!((&labels["app"], &labels[TASK_SET_LABEL]), (&json!("web"), &json!("web-1a2b")));
         read["metadata"]["generation"] = json!(2);
         read["status"] = json!({"replicas": 3, "readyReplicas": 1, "observedGeneration": 1});
         let fact = serde_json::from_value::<TaskSet>(read).unwrap().fact(Some("held".into()));

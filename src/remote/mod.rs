@@ -1,16 +1,32 @@
 //! Plumbing to the rest of the world: HTTP with limits on time and size.
 
+use std::error::Error as StdError;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+// The API server's client has the same body: the program holds one HTTP stack, not two.
+use kube::client::Body;
 
 /// No answer is read past this.
 const MAX_BODY: usize = 64 * 1024;
 /// One try takes no longer than this.
 const TRY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection has to come about within this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// An idle connection is kept this long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An HTTP client.
-#[derive(Clone, Debug)]
+/// An HTTP client, set up by its first call: the certificates of public authorities take memory that most clusters need not spend.
+#[derive(Clone, Debug, Default)]
 pub struct Http {
-    client: reqwest::Client,
+    client: Arc<OnceLock<Client<HttpsConnector<HttpConnector>, Body>>>,
 }
 
 /// An answer: its status and the first 64 KiB of its body.
@@ -27,7 +43,10 @@ pub struct Reply {
 pub enum Error {
     /// The client could not be built.
     #[error("failed to set up TLS: {0}")]
-    SetUp(#[source] reqwest::Error),
+    SetUp(#[source] rustls::Error),
+    /// No URL, or a host whose name is not written in ASCII.
+    #[error("the URL is not valid: {0}")]
+    Url(#[source] http::Error),
     /// A header's name or value is not one.
     #[error("the header {0} is not valid")]
     Header(String),
@@ -37,14 +56,22 @@ pub enum Error {
 }
 
 impl Http {
-    /// A client that follows no redirects: what was validated is what is called.
-    pub fn new() -> Result<Self, Error> {
-        let builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
+    /// It follows no redirects: what was validated is what is called.
+    fn client(&self) -> Result<&Client<HttpsConnector<HttpConnector>, Body>, Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let builder = HttpsConnectorBuilder::new().try_with_platform_verifier().map_err(Error::SetUp)?;
+        let connector = builder.https_or_http().enable_all_versions().wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(1)
-            .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")));
-        Ok(Self { client: builder.build().map_err(Error::SetUp)? })
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(connector);
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Posts JSON, waiting at most `timeout` (and never longer than a minute) for the answer.
@@ -55,40 +82,64 @@ impl Http {
         body: &serde_json::Value,
         timeout: Duration,
     ) -> Result<Reply, Error> {
-        let mut request = self.client.post(url).timeout(timeout.min(TRY_TIMEOUT)).json(body);
-        for (name, value) in headers {
-            let parsed =
-                (http::HeaderName::try_from(name.as_str()), http::HeaderValue::try_from(value.as_str()));
-            let (Ok(key), Ok(mut value)) = parsed else { return Err(Error::Header(name.clone())) };
-            value.set_sensitive(true);
-            request = request.header(key, value);
-        }
-        let mut response = request.send().await.map_err(|e| unreachable_by(&e))?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| unreachable_by(&e))? {
-            body.extend_from_slice(&chunk);
-            if body.len() >= MAX_BODY {
-                body.truncate(MAX_BODY);
-                break;
-            }
-        }
-        Ok(Reply { status, body })
+        let request = request(url, headers, body)?;
+        let exchange = exchange(self.client()?, request);
+        let reply = tokio::time::timeout(timeout.min(TRY_TIMEOUT), exchange).await;
+        reply.unwrap_or_else(|_| Err(Error::Unreachable("no answer in time".into())))
     }
 }
 
-/// The cause in a few words, without the URL: it may carry what nobody should read.
-fn unreachable_by(error: &reqwest::Error) -> Error {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    let mut root = None;
-    while let Some(cause) = source {
-        root = Some(cause.to_string());
-        source = cause.source();
+fn request(
+    url: &str,
+    headers: &[(String, String)],
+    body: &serde_json::Value,
+) -> Result<Request<Body>, Error> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header(ACCEPT, "*/*")
+        .header(CONTENT_TYPE, "application/json")
+        .header(USER_AGENT, concat!("sluice/", env!("CARGO_PKG_VERSION")))
+        .body(Body::from(body.to_string().into_bytes()));
+    let mut request = request.map_err(Error::Url)?;
+    for (name, value) in headers {
+        let parsed = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()));
+        let (Ok(key), Ok(mut value)) = parsed else { return Err(Error::Header(name.clone())) };
+        value.set_sensitive(true);
+        request.headers_mut().append(key, value);
     }
-    let what = match () {
-        () if error.is_timeout() => "no answer in time".to_owned(),
-        () if error.is_connect() => format!("cannot connect: {}", root.unwrap_or_default()),
-        () => root.unwrap_or_else(|| "the connection broke".into()),
-    };
-    Error::Unreachable(what)
+    Ok(request)
+}
+
+async fn exchange(
+    client: &Client<HttpsConnector<HttpConnector>, Body>,
+    request: Request<Body>,
+) -> Result<Reply, Error> {
+    let response = client.request(request).await.map_err(|e| unreachable_by(&e, e.is_connect()))?;
+    let status = response.status().as_u16();
+    let (mut incoming, mut body) = (response.into_body(), Vec::new());
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|e| unreachable_by(&e, false))?;
+        body.extend_from_slice(frame.data_ref().map(AsRef::as_ref).unwrap_or_default());
+        if body.len() >= MAX_BODY {
+            body.truncate(MAX_BODY);
+            break;
+        }
+    }
+    Ok(Reply { status, body })
+}
+
+/// The cause in a few words, without the URL: it may carry what nobody should read.
+fn unreachable_by(error: &(dyn StdError + 'static), is_connect: bool) -> Error {
+    let mut cause = error.source();
+    let mut root = None;
+    while let Some(error) = cause {
+        root = Some(error.to_string());
+        cause = error.source();
+    }
+    Error::Unreachable(match (is_connect, root) {
+        (true, root) => format!("cannot connect: {}", root.unwrap_or_default()),
+        (false, Some(root)) => root,
+        (false, None) => "the connection broke".into(),
+    })
 }

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use kube::api::ObjectMeta;
 use kube::{Client, Resource, ResourceExt};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::cluster::{Error, write};
 use crate::engine::facts::{BackendFact, GatewayFact, RouteFact, RuleFact, Sighting};
@@ -33,14 +34,18 @@ pub struct HttpRoute {
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Spec {
     #[serde(default)]
-    rules: Vec<Rule>,
+    rules: Box<[Rule]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule {
+    name: Option<String>,
+    /// A digest: what a rule matches is compared, never read.
+    #[serde(default, deserialize_with = "digest")]
+    matches: String,
     #[serde(default)]
-    backend_refs: Vec<BackendRef>,
+    backend_refs: Box<[BackendRef]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -56,13 +61,13 @@ struct BackendRef {
 #[derive(Clone, Debug, Deserialize)]
 struct Status {
     #[serde(default)]
-    parents: Vec<Parent>,
+    parents: Box<[Parent]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Parent {
     #[serde(default)]
-    conditions: Vec<Word>,
+    conditions: Box<[Word]>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -134,12 +139,13 @@ impl HttpRoute {
             generation: self.metadata.generation.unwrap_or_default(),
             is_going: self.metadata.deletion_timestamp.is_some(),
             rules: rules
-                .map(|r| RuleFact { backends: r.backend_refs.iter().map(backend).collect() })
+                .map(|r| RuleFact { key: r.key(), backends: r.backend_refs.iter().map(backend).collect() })
                 .collect(),
             gateway: self.gateway(),
             sightings,
             refused_at: None,
             write_refused: None,
+            rules_are_lost: false,
         }
     }
 
@@ -160,6 +166,23 @@ impl HttpRoute {
             Some(word) if !words.contains(&GatewayFact::Taken) => word.clone(),
             _ => GatewayFact::Taken,
         }
+    }
+}
+
+/// The first 8 hex digits of the value's SHA-256; empty for none.
+fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(String::new());
+    }
+    let hash = Sha256::digest(value.to_string());
+    Ok(hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Rule {
+    /// A name is the rule's own in its route; a rule without one is known by what it matches.
+    fn key(&self) -> String {
+        self.name.as_ref().map_or_else(|| self.matches.clone(), |name| format!("={name}"))
     }
 }
 
@@ -239,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_is_known_by_its_name_or_by_what_it_matches_whatever_its_weights_are() {
+        let keys = |rules: Value| {
+            let fact = parse(&route(rules, 1, json!([]))).fact(vec![]);
+            fact.rules.into_iter().map(|r| r.key).collect::<Vec<_>>()
+        };
+        let of = |path: &str, weight: i32| json!({"matches": [{"path": {"value": path}}], "backendRefs": [{"name": "hello-1", "weight": weight}]});
+        let before = keys(json!([of("/a", 100), of("/b", 100), {"name": "canary", "backendRefs": []}, {}]));
+        assert_eq!(before[2..], ["=canary", ""]);
+        assert!(before[0] != before[1] && before[0].len() == 8, "{before:?}");
+        assert_eq!(keys(json!([of("/b", 1), of("/a", 7)])), [before[1].clone(), before[0].clone()]);
+    }
+
+    #[test]
     fn a_shift_touches_nothing_but_the_pairs_weights() {
         let filters = json!([{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x", "value": "1"}]}}]);
         let rules = json!([
@@ -247,7 +283,7 @@ mod tests {
             {"backendRefs": [{"name": "third", "port": 80, "weight": 50}, {"name": "hello-1", "port": 80, "weight": 150}]}
         ]);
         let mut it = route(rules.clone(), 3, json!([]));
-        let pair = Pair { original: "hello-1", replacement: "hello-2" };
+        let pair = Pair { original: "hello-1", replacement: "hello-2", keeps: false };
         shift(&mut it, pair, 10);
         let refs = &it["spec"]["rules"];
         let first = json!([
@@ -266,7 +302,7 @@ mod tests {
         shift(&mut it, pair, 100);
         let last = json!([{"name": "hello-2", "port": 80, "filters": filters, "weight": 100}]);
         assert_eq!(it["spec"]["rules"][0]["backendRefs"], last);
-        let back = Pair { original: "hello-2", replacement: "hello-1" };
+        let back = Pair { original: "hello-2", replacement: "hello-1", keeps: false };
         shift(&mut it, back, 100);
         assert_eq!(it["spec"]["rules"][0]["backendRefs"][0]["name"], "hello-1");
     }

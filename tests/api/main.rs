@@ -22,5 +22,6 @@ mod columns;
 mod documented;
 mod nulls;
 mod policies;
+mod releases;
 mod rights;
 mod statuses;

@@ -9,10 +9,10 @@ use crate::server::{apply, client_as, eventually, with_namespace};
 
 /// Users and the ClusterRoles that they have in the test's namespace.
 const USERS: [(&str, &[&str]); 4] = [
-    ("viewer", &["sluice-view"]),
-    ("editor", &["sluice-edit"]),
-    ("approver", &["sluice-approve"]),
-    ("lead", &["sluice-edit", "sluice-approve"]),
+    ("viewer", &["sluice-view.sluice-system"]),
+    ("editor", &["sluice-edit.sluice-system"]),
+    ("approver", &["sluice-approve.sluice-system"]),
+    ("lead", &["sluice-edit.sluice-system", "sluice-approve.sluice-system"]),
 ];
 
 /// What a user may do with a deployment.

@@ -3,23 +3,28 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
-use kube::api::{Api, PostParams};
+use k8s_openapi::api::batch::v1::Job;
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
 
 use crate::chart::{self, CONTROLLER, RELEASE_NAMESPACE};
-use crate::server::{client_as, with_namespace};
+use crate::server::{client_as, create_namespace, eventually, with_namespace};
 
 /// In every namespace: API group, resource, name of the one object (empty: all), verbs.
-const EVERYWHERE: [(&str, &str, &str, &str); 21] = [
+const EVERYWHERE: [(&str, &str, &str, &str); 23] = [
     ("", "configmaps", "", "get list watch"),
     ("", "namespaces", "", "get"),
-    ("", "pods", "", "get list"),
-    ("", "services", "", "get list watch"),
+    ("", "pods", "", "get list watch"),
+    ("", "podtemplates", "", "get list watch"),
+    ("", "services", "", "get list watch create patch delete"),
     (
         "apiextensions.k8s.io",
         "customresourcedefinitions",
         "httproutes.gateway.networking.k8s.io",
         "get list watch",
     ),
+    ("apps", "replicasets", "", "get list watch create patch delete"),
     ("batch", "jobs", "", "get list watch create patch delete"),
     ("discovery.k8s.io", "endpointslices", "", "get list watch"),
     ("events.k8s.io", "events", "", "create patch"),
@@ -36,6 +41,25 @@ const EVERYWHERE: [(&str, &str, &str, &str); 21] = [
     ("sluice.dev", "deployments/status", "", "update patch"),
     ("sluice.dev", "lifecyclehooks", "", "get list watch"),
     ("sluice.dev", "lifecyclehooks/status", "", "update patch"),
+];
+
+/// In the namespaces that a release does not watch which is told to watch one: what it takes to let go of what it holds in a
+/// namespace that has lost its roles.
+const ELSEWHERE: [(&str, &str, &str, &str); 9] = [
+    ("", "namespaces", "", "get"),
+    (
+        "apiextensions.k8s.io",
+        "customresourcedefinitions",
+        "httproutes.gateway.networking.k8s.io",
+        "get list watch",
+    ),
+    ("batch", "jobs", "", "patch"),
+    ("sluice.dev", "applications", "", "get list watch"),
+    ("sluice.dev", "deploymentconfigs", "", "get list watch"),
+    ("sluice.dev", "deploymentgroups", "", "get list watch"),
+    ("sluice.dev", "deployments", "", "get list watch patch finalize"),
+    ("sluice.dev", "deployments/status", "", "update"),
+    ("sluice.dev", "lifecyclehooks", "", "get list watch"),
 ];
 
 /// In the release's namespace besides.
@@ -80,10 +104,10 @@ async fn rights_of(account: &str, namespace: &str) -> BTreeSet<Right> {
 }
 
 /// Beyond what an account has that nobody gave anything.
-async fn given_to_the_controller(namespace: &str) -> BTreeSet<Right> {
+async fn given_to(account: &str, namespace: &str) -> BTreeSet<Right> {
     let anyone = rights_of("system:serviceaccount:elsewhere:anyone", namespace).await;
     assert!(!anyone.is_empty(), "every account may ask for its rights");
-    rights_of(CONTROLLER, namespace).await.difference(&anyone).cloned().collect()
+    rights_of(account, namespace).await.difference(&anyone).cloned().collect()
 }
 
 #[test]
@@ -91,9 +115,65 @@ fn the_controller_may_what_it_needs_and_nothing_else() {
     with_namespace(|client, namespace| async move {
         chart::install(&client, &namespace).await;
         let mut expected = rights(&EVERYWHERE);
-        assert_eq!(given_to_the_controller(&namespace).await, expected, "in any namespace");
+        assert_eq!(given_to(CONTROLLER, &namespace).await, expected, "in any namespace");
         expected.extend(rights(&AT_HOME));
-        assert_eq!(given_to_the_controller(RELEASE_NAMESPACE).await, expected, "in its own");
+        assert_eq!(given_to(CONTROLLER, RELEASE_NAMESPACE).await, expected, "in its own");
+    });
+}
+
+#[test]
+fn a_release_that_watches_one_namespace_may_elsewhere_only_let_go() {
+    with_namespace(|client, watched| async move {
+        let (home, other) = (create_namespace(&client).await, create_namespace(&client).await);
+        chart::install_at(&client, &home, Some(&watched)).await;
+        let account = format!("system:serviceaccount:{home}:{home}");
+        for (namespace, table) in [(&watched, &EVERYWHERE[..]), (&other, &ELSEWHERE[..])] {
+            let expected = rights(table);
+            eventually("the rights", || async {
+                (given_to(&account, namespace).await.len() >= expected.len()).then_some(())
+            })
+            .await;
+            assert_eq!(given_to(&account, namespace).await, expected, "in {namespace}");
+        }
+    });
+}
+
+/// A Job of that namespace, by cluster-admin.
+async fn create_job(client: &Client, namespace: &str, name: &str, finalizers: Value) -> Api<Job> {
+    let pod = json!({"restartPolicy": "Never", "containers": [{"name": "probe", "image": "probe:1"}]});
+    let job = json!({
+        "metadata": {"name": name, "finalizers": finalizers}, "spec": {"template": {"spec": pod}, "suspend": true},
+    });
+    let api = Api::namespaced(client.clone(), namespace);
+    let job = serde_json::from_value(job).expect("a Job");
+    api.create(&PostParams::default(), &job).await.expect("created");
+    api
+}
+
+#[test]
+fn a_release_that_watches_one_namespace_takes_off_its_own_finalizer_of_jobs_elsewhere_and_nothing_else() {
+    with_namespace(|client, watched| async move {
+        let (home, other) = (create_namespace(&client).await, create_namespace(&client).await);
+        chart::install_at(&client, &home, Some(&watched)).await;
+        let ours = "sluice.dev/hook-result";
+        create_job(&client, &other, "held", json!([ours])).await;
+        create_job(&client, &other, "theirs", json!(["example.com/other"])).await;
+        let account = client_as(&format!("system:serviceaccount:{home}:{home}")).await;
+        let jobs: Api<Job> = Api::namespaced(account, &other);
+        let patch = |name: &'static str, patch: Value, dry_run: bool| {
+            let (jobs, params) = (jobs.clone(), PatchParams { dry_run, ..Default::default() });
+            async move { jobs.patch(name, &params, &Patch::Merge(patch)).await.map(drop) }
+        };
+        let let_go = json!({"metadata": {"finalizers": null}});
+        eventually("the right", || async { patch("held", let_go.clone(), true).await.ok() }).await;
+        let says = "changes nothing of a Job but the finalizer sluice.dev/hook-result";
+        let run = json!({"spec": {"suspend": false}});
+        eventually("the policy", || async { patch("held", run.clone(), true).await.err() }).await;
+        for (name, deed) in [("held", run), ("theirs", let_go.clone())] {
+            let refused = patch(name, deed, true).await.expect_err(name);
+            assert!(refused.to_string().contains(says), "{name}: {refused}");
+        }
+        patch("held", let_go, false).await.expect("it lets go of its own");
     });
 }
 

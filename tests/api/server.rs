@@ -70,6 +70,11 @@ pub fn address() -> (String, String) {
     (cluster.server.expect("a URL"), authority)
 }
 
+/// The file that says how cluster-admin reaches the server.
+pub fn kubeconfig() -> PathBuf {
+    SERVER.dir.join("kubeconfig")
+}
+
 /// A folder of that name beside the server's files; it goes with them.
 pub fn folder(name: &str) -> PathBuf {
     let folder = SERVER.dir.join(name);

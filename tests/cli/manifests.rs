@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::{Said, file, run, run_with};
+use crate::program::{Said, file, kubeconfig, run, run_with, serve_once};
 
 const APPSPEC: &str = "version: 0.0
 Resources:
@@ -78,4 +78,69 @@ fn a_file_that_is_not_there_is_named() {
     let said = run("create-deployment g --app-spec /nowhere/appspec.yaml");
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.starts_with("error: /nowhere/appspec.yaml: "), "{said:?}");
+}
+
+const SERVICE: &str = "version: 0.0
+Resources:
+  - TargetService:
+      Type: AWS::ECS::Service
+      Properties:
+        TaskDefinition: web-42
+        LoadBalancerInfo: {ContainerName: web, ContainerPort: 8080}
+Hooks:
+  - AfterAllowTestTraffic: web-probe
+";
+
+#[test]
+fn an_appspec_of_a_service_is_taken_and_checked_like_a_functions() {
+    let said = run_with("create-deployment web-prod --app-spec - --dry-run", SERVICE);
+    assert_eq!(manifest(&said)["spec"]["revision"]["appSpecContent"]["content"], SERVICE);
+    let said = run_with("create-deployment web-prod --app-spec -", &SERVICE.replace("web-42", "web:42"));
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("like `web-42`"), "{said:?}");
+}
+
+#[test]
+fn the_shortcut_of_a_service_asks_no_cluster_where_nothing_is_left_out() {
+    let said = run(
+        "create-deployment web-prod --task-definition web-42 --container web --container-port 8080 --after-allow-test-traffic web-probe --before-allow-traffic gate --dry-run",
+    );
+    let manifest = manifest(&said);
+    let content = manifest["spec"]["revision"]["appSpecContent"]["content"].as_str().unwrap();
+    for line in [
+        "TaskDefinition: \"web-42\"",
+        "ContainerPort: 8080",
+        "AfterAllowTestTraffic: \"web-probe\"",
+        "BeforeAllowTraffic: \"gate\"",
+    ] {
+        assert!(content.contains(line), "{line} is missing:\n{content}");
+    }
+}
+
+#[test]
+fn container_and_port_are_read_from_the_podtemplate() {
+    let template = json!({
+        "apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "web-42", "namespace": "prod"},
+        "template": {"spec": {"containers": [{"name": "web", "image": "web:42", "ports": [{"containerPort": 8080}]}]}}
+    });
+    let (url, asked) = serve_once(&template.to_string());
+    let (_folder, path) = kubeconfig(&url);
+    let line = format!(
+        "create-deployment web-prod -n prod --task-definition web-42 --dry-run --kubeconfig {}",
+        path.display()
+    );
+    let manifest = manifest(&run(&line));
+    let content = manifest["spec"]["revision"]["appSpecContent"]["content"].as_str().unwrap();
+    assert!(
+        content.contains("ContainerName: \"web\"") && content.contains("ContainerPort: 8080"),
+        "{content}"
+    );
+    assert_eq!(asked.join().unwrap(), "GET /api/v1/namespaces/prod/podtemplates/web-42");
+}
+
+#[test]
+fn a_task_definition_of_ecs_is_refused_before_any_cluster_is_asked() {
+    let said = run("create-deployment web-prod --task-definition web:42 --kubeconfig /nowhere/config");
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("like `web-42`"), "{said:?}");
 }

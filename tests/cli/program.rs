@@ -1,9 +1,11 @@
 //! Starts the program in an empty environment and takes what it said.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
 
 /// What one run said, and its exit code.
 #[derive(Debug)]
@@ -51,4 +53,24 @@ pub fn kubeconfig(server: &str) -> (tempfile::TempDir, PathBuf) {
     writeln!(text, "contexts: [{{name: c, context: {{cluster: c, user: u}}}}]").unwrap();
     writeln!(text, "users: [{{name: u, user: {{}}}}]").unwrap();
     file(&text)
+}
+
+/// A server that answers one request with `json`; its address, and what was asked once it has answered.
+pub fn serve_once(json: &str) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let json = json.to_owned();
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head: Vec<String> =
+            BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{json}",
+            json.len()
+        )
+        .unwrap();
+        head[0].trim_end_matches(" HTTP/1.1").to_owned()
+    });
+    (url, asked)
 }

@@ -58,9 +58,10 @@ pub struct Route {
     pub status: Option<GatewayStatus>,
 }
 
-/// One rule: backends in order, and filters.
+/// One rule: what it matches, backends in order, and filters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    pub matches: String,
     pub backends: Vec<Backend>,
     pub filters: String,
 }
@@ -92,7 +93,9 @@ pub struct Service {
     pub ready: Option<usize>,
     pub selector: Labels,
     pub target_ports: Vec<String>,
-    /// The group that made it.
+    /// The name of the group that made it.
+    pub group: Option<String>,
+    /// The uid of the group whose it is.
     pub group_uid: Option<String>,
 }
 

@@ -193,12 +193,13 @@ fn route_fact(route: &Route, memory: &Memory) -> RouteFact {
         rules: route
             .rules
             .iter()
-            .map(|r| RuleFact { backends: r.backends.iter().map(backend).collect() })
+            .map(|r| RuleFact { key: r.matches.clone(), backends: r.backends.iter().map(backend).collect() })
             .collect(),
         gateway,
         sightings: memory.sightings.get(&route.name).cloned().unwrap_or_default(),
         refused_at: memory.refused.get(&route.name).copied(),
         write_refused: None,
+        rules_are_lost: false,
     }
 }
 
@@ -223,6 +224,7 @@ fn service(cache: &Cache, memory: &Memory, name: &str) -> ServiceFact {
                     .get(&(Kind::Service, name.to_owned()))
                     .map(|s| s.version.to_string())
                     .unwrap_or_default(),
+                group: s.group.clone(),
                 group_uid: s.group_uid.clone(),
                 selector: s.selector.clone(),
                 target_ports: s.target_ports.clone(),

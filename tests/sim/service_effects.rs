@@ -77,10 +77,10 @@ impl World {
     pub fn service_group_effect(&mut self, index: usize, key: &Key, by: &Actor, act: GroupAct) -> Done {
         match act {
             GroupAct::CreateTargetGroup(new) => self.create_target_group(index, by, new),
-            GroupAct::Adopt { name, uid } => {
+            GroupAct::Adopt(made, name, uid) => {
                 let group = self.believers[index].cache.get(key.0, &key.1).and_then(Object::group);
                 let group_uid = group.and_then(|g| g.metadata.uid.clone());
-                self.label(index, by, (Kind::TaskSet, name), &uid, group_uid)
+                self.label(index, by, (kind(made), name), &uid, group_uid)
             }
             GroupAct::ScaleTaskSet(scale) => self.scale(index, by, &scale),
             GroupAct::Orphan(made, name, uid) => self.label(index, by, (kind(made), name), &uid, None),
@@ -101,6 +101,7 @@ impl World {
             name: new.name.clone(),
             ports: new.ports,
             target_ports,
+            group: Some(new.group),
             group_uid: Some(new.group_uid),
             ..Service::default()
         };

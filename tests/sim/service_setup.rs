@@ -190,7 +190,11 @@ pub fn route(name: &str, backends: &[(&str, i32)]) -> Object {
         uid: String::new(),
         generation: 1,
         is_going: false,
-        rules: vec![Rule { backends: backends.iter().map(backend).collect(), filters: "none".into() }],
+        rules: vec![Rule {
+            backends: backends.iter().map(backend).collect(),
+            filters: "none".into(),
+            matches: "/".into(),
+        }],
         rest: "hostnames: web.example".into(),
         status: None,
     }))

@@ -85,7 +85,11 @@ pub fn route(backends: &[(&str, i32)]) -> Object {
         uid: String::new(),
         generation: 1,
         is_going: false,
-        rules: vec![Rule { backends: backends.iter().map(backend).collect(), filters: "none".into() }],
+        rules: vec![Rule {
+            matches: "/".into(),
+            backends: backends.iter().map(backend).collect(),
+            filters: "none".into(),
+        }],
         rest: "hostnames: hello.example".into(),
         status: None,
     }))
@@ -166,6 +170,13 @@ pub fn edit_route(world: &mut World, edit: impl FnOnce(&mut Route)) {
             }
         }
     });
+}
+
+/// A rule that sends what it matches to one Service.
+pub fn rule(matches: &str, service: &str) -> Rule {
+    let filters = "add-header".into();
+    let backend = Backend { service: service.into(), weight: 1, port: 8080, filters };
+    Rule { matches: matches.into(), backends: vec![backend], filters: "none".into() }
 }
 
 /// Gives the route's first rule other backends.

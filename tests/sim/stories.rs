@@ -236,6 +236,17 @@ const STORIES: &[(&str, fn() -> World)] = &[
         w.then("creates the application", at_once, 90_000, |w| create(w, application()));
         w
     }),
+    ("group_loses_its_config_mid_shift", || {
+        let mut w = plain(linear());
+        deploys(&mut w, "d1", "2");
+        w.then("names a DeploymentConfig that is not there", weight_is("hello-2", 75), 5_000, |w| {
+            edit_group(w, |g| g.spec.deployment_config_name = Some("later".into()));
+        });
+        w.then("names linear-25 again", at_once, 90_000, |w| {
+            edit_group(w, |g| g.spec.deployment_config_name = Some("linear-25".into()));
+        });
+        w
+    }),
     ("no_endpoints", || {
         let mut w = plain(json!({}));
         set_ready(&mut w, "hello-2", 0);
@@ -269,6 +280,36 @@ const STORIES: &[(&str, fn() -> World)] = &[
         deploys(&mut w, "d1", "2");
         w.then("adds a filter to the route", weight_is("hello-2", 50), 5_000, |w| {
             edit_route(w, |r| r.rules[0].filters = "mirror".into());
+        });
+        w
+    }),
+    ("rules_come_and_go_mid_shift", || {
+        let mut w = plain(linear());
+        edit_route(&mut w, |r| r.rules.push(rule("/tester", "hello-2")));
+        deploys(&mut w, "d1", "2");
+        w.then("puts a rule for version 2 before the others", weight_is("hello-2", 50), 5_000, |w| {
+            edit_route(w, |r| r.rules.insert(0, rule("/preview", "hello-2")));
+        });
+        w.then("takes the testers' rule away", at_once, 90_000, |w| {
+            edit_route(w, |r| r.rules.retain(|rule| rule.matches != "/tester"));
+        });
+        w
+    }),
+    ("rules_cannot_be_told_apart", || {
+        let mut w = plain(linear());
+        edit_route(&mut w, |r| r.rules.push(rule("/tester", "hello-2")));
+        deploys(&mut w, "d1", "2");
+        w.then("edits a rule and adds another one before it", weight_is("hello-2", 50), 5_000, |w| {
+            edit_route(w, |r| {
+                r.rules[0].matches = "/v2".into();
+                r.rules.insert(0, rule("/preview", "hello-2"));
+            });
+        });
+        w.then("takes both back", at_once, 90_000, |w| {
+            edit_route(w, |r| {
+                r.rules.remove(0);
+                r.rules[0].matches = "/".into();
+            });
         });
         w
     }),

@@ -125,6 +125,23 @@ pub fn course_is(deployment: &Value, expected: [&str; 3]) {
     assert_eq!(course(deployment), expected, "the course of {}", deployment["metadata"]["name"]);
 }
 
+/// Every event of a Service deployment's course that is not in `others` has that status.
+pub fn service_course_is(deployment: &Value, status: &str, others: &[(&str, &str)]) {
+    let names = [
+        "BeforeInstall",
+        "Install",
+        "AfterInstall",
+        "AllowTestTraffic",
+        "AfterAllowTestTraffic",
+        "BeforeAllowTraffic",
+        "AllowTraffic",
+        "AfterAllowTraffic",
+    ];
+    let other = |name: &str| others.iter().find(|(n, _)| *n == name).map_or(status, |(_, s)| *s);
+    let expected: Vec<_> = names.iter().map(|n| ((*n).to_owned(), other(n).to_owned())).collect();
+    assert_eq!(course(deployment), expected, "the course of {}", deployment["metadata"]["name"]);
+}
+
 /// One lifecycle event.
 pub fn event<'a>(deployment: &'a Value, name: &str) -> &'a Value {
     let events = deployment["status"]["lifecycleEvents"].as_array().expect("lifecycle events");
@@ -140,18 +157,18 @@ pub fn traffic_is(deployment: &Value, original: (&str, i64), replacement: (&str,
     assert_eq!((side(&traffic["original"]), side(&traffic["replacement"])), expected, "{traffic}");
 }
 
-/// The route is what it was but for the weights; `serving` is the version that must have all of them.
-pub fn route_is_as_before(before: &Value, after: &Value, serving: Option<u32>) {
+/// The route is what it was but for the weights; `serving` is the Service that must have all of them.
+pub fn route_is_as_before(before: &Value, after: &Value, serving: Option<&str>) {
     assert_eq!(without_versions(&after["spec"]), without_versions(&before["spec"]), "the route's spec");
     for field in ["labels", "annotations", "uid", "finalizers"] {
         assert_eq!(after["metadata"].get(field), before["metadata"].get(field), "the route's {field}");
     }
-    let Some(version) = serving else { return };
+    let Some(service) = serving else { return };
     let rules = after["spec"]["rules"].as_array().cloned().unwrap_or_default();
     for backend in rules.iter().flat_map(|r| r["backendRefs"].as_array().cloned().unwrap_or_default()) {
         let name = backend["name"].as_str().unwrap_or_default();
-        let is_ours = name.starts_with("hello-");
-        assert!(!is_ours || name == format!("hello-{version}"), "all on hello-{version}, but {rules:?}");
+        let is_idle = !name.starts_with("hello-") || backend["weight"] == 0;
+        assert!(is_idle || name == service, "all on {service}, but {rules:?}");
     }
 }
 

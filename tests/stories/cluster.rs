@@ -16,6 +16,8 @@ const GOING: Duration = Duration::from_secs(120);
 pub struct Cluster {
     /// The gateway's production listener.
     pub production: String,
+    /// Its test listener.
+    pub test: String,
     /// Marks this run's namespaces.
     mark: String,
     keeps: bool,
@@ -27,11 +29,12 @@ impl Cluster {
     pub fn from_env() -> Option<Self> {
         std::env::var_os("KUBECONFIG")?;
         let production = std::env::var("PRODUCTION_URL").ok()?;
+        let test = std::env::var("TEST_URL").ok()?;
         rustls::crypto::ring::default_provider().install_default().ok()?;
         let mark = format!("{:x}", std::process::id());
         let keeps = std::env::var_os("KEEP").is_some();
         std::fs::create_dir_all(folder()).expect("a folder for what stories leave");
-        Some(Self { production, mark, keeps, used: Mutex::default() })
+        Some(Self { production, test, mark, keeps, used: Mutex::default() })
     }
 
     /// The namespace of a story in this run.
@@ -87,9 +90,9 @@ impl Cluster {
     /// Writes all there is to see of a failed story into its folder, and shows the most of it.
     pub fn dump(&self, story: &str, namespace: &str) {
         let looks: [(&str, &[&str]); 5] = [
-            ("sluice.yaml", &["get", "sluice,httproutes,jobs,configmaps", "-o", "yaml"]),
+            ("sluice.yaml", &["get", "sluice,httproutes,jobs,configmaps,replicasets,services", "-o", "yaml"]),
             ("events.txt", &["get", "events", "--sort-by=.metadata.creationTimestamp"]),
-            ("pods.txt", &["get", "pods,services,endpointslices,jobs", "-o", "wide"]),
+            ("pods.txt", &["get", "pods,replicasets,services,endpointslices,jobs", "-o", "wide"]),
             ("sluice.txt", &["get", "sluice"]),
             (
                 "status.txt",

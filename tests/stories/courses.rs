@@ -6,17 +6,64 @@ mod edits;
 mod hooks;
 mod losses;
 mod more;
+mod services;
 mod shifts;
 mod stops;
 
 use crate::case;
 use crate::run::Case;
+use crate::story::Stage;
+use services::{ends, losses as dying, swaps, takeovers};
 
 const COURSE: bool = true;
 const MORE: bool = false;
 
 /// Every story, the longest first.
 pub fn all() -> Vec<Case> {
+    functions().into_iter().chain(services()).collect()
+}
+
+fn services() -> Vec<Case> {
+    let (together, alone) = (false, true);
+    let (stage, bare) = (Stage::Service, Stage::Bare);
+    vec![
+        case!("service-linear", swaps::linear, MORE, together, stage),
+        case!("service-canary", swaps::canary, COURSE, together, stage),
+        case!("service-all-at-once", swaps::all_at_once, COURSE, together, stage),
+        case!("service-ready-wait", swaps::ready_wait, COURSE, together, stage),
+        case!("service-roles-swapped-twice", swaps::roles_twice, MORE, together, stage),
+        case!("service-keep-alive", swaps::keep_alive, MORE, together, stage),
+        case!("service-scaled-mid-shift", swaps::scaled, COURSE, together, stage),
+        case!("service-pods-crash-mid-shift", swaps::pods_crash, MORE, together, stage),
+        case!("service-between-deployments", swaps::between, MORE, together, stage),
+        case!("service-hook-fails-before-install", ends::before_install, MORE, together, stage),
+        case!("service-hook-fails-after-install", ends::after_install, MORE, together, stage),
+        case!("service-hook-fails-after-test-traffic", ends::after_test_traffic, MORE, together, stage),
+        case!("service-hook-fails-before-traffic", ends::before_traffic, MORE, together, stage),
+        case!("service-hook-fails-after-traffic", ends::after_traffic, COURSE, together, stage),
+        case!("service-stopped-mid-shift", ends::stopped_mid_shift, MORE, together, stage),
+        case!(
+            "service-stopped-in-termination-wait",
+            ends::stopped_in_termination_wait,
+            COURSE,
+            together,
+            stage
+        ),
+        case!("service-stopped-while-ready", ends::stopped_while_ready, MORE, together, stage),
+        case!("service-install-times-out", ends::install_times_out, COURSE, together, stage),
+        case!("service-deleted-mid-shift", ends::deleted_mid_shift, MORE, together, stage),
+        case!("service-bad-input", ends::bad_input, MORE, together, stage),
+        case!("service-adoption", takeovers::adoption, COURSE, together, bare),
+        case!("service-front", takeovers::front, COURSE, together, bare),
+        case!("service-group-orphaned", takeovers::orphaned, MORE, together, stage),
+        case!("service-group-deleted", takeovers::deleted, MORE, together, stage),
+        case!("service-target-group-shared", takeovers::shared, MORE, together, stage),
+        case!("service-controller-killed-often", dying::controller_killed_often, COURSE, alone, stage),
+        case!("service-rollback-while-killed", dying::rollback_while_killed, MORE, alone, stage),
+    ]
+}
+
+fn functions() -> Vec<Case> {
     let (together, alone) = (false, true);
     vec![
         case!("linear", shifts::linear, COURSE, together),

@@ -17,6 +17,7 @@ mod load;
 mod manifests;
 mod record;
 mod run;
+mod service_manifests;
 mod story;
 
 fn main() -> std::process::ExitCode {

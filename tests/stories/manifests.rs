@@ -133,6 +133,7 @@ pub fn revision(app_spec: &str) -> String {
 pub fn deployment(name: &str, app_spec: &str, more: &str) -> String {
     format!(
         r#"
+---
 apiVersion: sluice.dev/v1alpha1
 kind: Deployment
 metadata: {{name: {name}}}

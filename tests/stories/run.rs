@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::cluster::Cluster;
-use crate::story::Story;
+use crate::story::{Stage, Story};
 
 /// How a story is told.
 type Telling = Pin<Box<dyn Future<Output = ()>>>;
@@ -23,6 +23,8 @@ pub struct Case {
     pub is_course: bool,
     /// True if it harms the controller or the API server: it runs alone.
     pub disturbs: bool,
+    /// What stands when it begins.
+    pub stage: Stage,
     /// The story.
     pub tell: fn(Story) -> Telling,
 }
@@ -31,10 +33,14 @@ pub struct Case {
 #[macro_export]
 macro_rules! case {
     ($name:literal, $tell:path, $is_course:expr, $disturbs:expr) => {
+        $crate::case!($name, $tell, $is_course, $disturbs, $crate::story::Stage::Function)
+    };
+    ($name:literal, $tell:path, $is_course:expr, $disturbs:expr, $stage:expr) => {
         $crate::run::Case {
             name: $name,
             is_course: $is_course,
             disturbs: $disturbs,
+            stage: $stage,
             tell: |story| Box::pin($tell(story)),
         }
     };
@@ -111,7 +117,7 @@ fn tell(cluster: &Cluster, case: &Case) -> bool {
     let namespace = cluster.namespace(case.name);
     let went_well = catch_unwind(AssertUnwindSafe(|| {
         block_on(async {
-            let story = Story::begin(cluster, case.name, &namespace).await;
+            let story = Story::begin(cluster, case.name, &namespace, case.stage).await;
             (case.tell)(story).await;
         });
     }))

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::cluster::{self, Cluster};
 use crate::load::{LAG, Load, Summary};
 use crate::record::Record;
-use crate::{checks, manifests};
+use crate::{checks, manifests, service_manifests};
 
 /// How long anything may take that is waited for.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -49,6 +49,17 @@ pub fn api(client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &resource)
 }
 
+/// What stands when a story begins.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Two versions of a function, the first of which serves.
+    Function,
+    /// A service with PodTemplate `web-1` on target group `hello-a`.
+    Service,
+    /// Nothing: no load either.
+    Bare,
+}
+
 /// One story's stage.
 pub struct Story {
     /// Its name.
@@ -61,6 +72,8 @@ pub struct Story {
     pub host: String,
     /// The gateway's listener.
     pub production: String,
+    /// Its test listener.
+    pub test: String,
     /// What the watches saw.
     pub record: Record,
     route: Value,
@@ -68,8 +81,8 @@ pub struct Story {
 }
 
 impl Story {
-    /// A namespace with `hello-1` serving all of the route `hello`, the application, the group's configurations, and the load.
-    pub async fn begin(cluster: &Cluster, name: &'static str, namespace: &str) -> Self {
+    /// A namespace with version 1 serving all of the route `hello`, the application, the group's configurations, and the load.
+    pub async fn begin(cluster: &Cluster, name: &'static str, namespace: &str, stage: Stage) -> Self {
         let client = cluster::client().await;
         cluster.make(&client, namespace).await;
         let record = Record::start(&client, namespace);
@@ -79,21 +92,41 @@ impl Story {
             client,
             host: format!("{namespace}.example"),
             production: cluster.production.clone(),
+            test: cluster.test.clone(),
             record,
             route: Value::Null,
             load: None,
         };
-        story.apply(&manifests::versions(&[1, 2])).await;
-        story.apply(&manifests::route(&story.host)).await;
-        story.apply(&manifests::settings()).await;
-        story.await_version(1).await;
-        story.await_version(2).await;
+        match stage {
+            Stage::Function => story.set_function_up().await,
+            Stage::Service => story.set_service_up().await,
+            Stage::Bare => return story,
+        }
         story.begin_load().await;
         story
     }
 
+    async fn set_function_up(&mut self) {
+        self.apply(&manifests::versions(&[1, 2])).await;
+        self.apply(&manifests::route(&self.host)).await;
+        self.apply(&manifests::settings()).await;
+        self.await_version(1).await;
+        self.await_version(2).await;
+    }
+
+    /// The first deployment ever: `web-1` on the first target group.
+    async fn set_service_up(&mut self) {
+        self.apply(&(service_manifests::pod_template(1) + &service_manifests::pod_template(2))).await;
+        self.apply(&service_manifests::routes(&self.host)).await;
+        self.apply(&service_manifests::settings()).await;
+        self.apply(&service_manifests::group("CodeDeployDefault.ECSAllAtOnce", service_manifests::SOON, ""))
+            .await;
+        self.apply(&manifests::deployment("first", &service_manifests::app_spec(1, &[]), "")).await;
+        self.phase("first", "Succeeded").await;
+    }
+
     /// Sends load once the route is served, and takes the route as it must look in the end.
-    async fn begin_load(&mut self) {
+    pub async fn begin_load(&mut self) {
         let load = Load::start(&self.production, &self.host, self.name).await;
         self.load = Some(load);
         self.route = self.get(ROUTE, "hello").await;
@@ -233,6 +266,12 @@ impl Story {
     ///
     /// `serving`: the version that must serve all, with the route otherwise as it was; `None` where the story leaves a split.
     pub async fn end(&mut self, serving: Option<u32>) -> Summary {
+        let service = serving.map(|version| format!("hello-{version}"));
+        self.end_on(service.as_deref(), serving).await
+    }
+
+    /// Ends the load and checks what holds in every story: that Service has all the weight, that version answers.
+    pub async fn end_on(&mut self, service: Option<&str>, serving: Option<u32>) -> Summary {
         let (begun, ended) = self.measure(5).await;
         let load = self.load.take().expect("the load runs").stop().await;
         load.is_lossless();
@@ -248,7 +287,7 @@ impl Story {
             assert!(events.len() <= 6, "{name} has more than 6 Events: {reasons:?}");
         }
         let route = self.get(ROUTE, "hello").await;
-        checks::route_is_as_before(&self.route, &route, serving);
+        checks::route_is_as_before(&self.route, &route, service);
         if let Some(late) = lateness.iter().max() {
             println!(
                 "       {}: none of {} requests lost; latest step {} ms after it was due",

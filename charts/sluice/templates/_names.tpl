@@ -9,6 +9,15 @@
 {{- end -}}
 {{- end -}}
 
+{{- /*
+The name of an object that is in no namespace, from (list . "what"): another one for each release, since no namespace has a dot in
+its name.
+*/ -}}
+{{- define "sluice.clusterName" -}}
+{{- $root := index . 0 -}}
+{{- printf "%s-%s.%s" (include "sluice.fullname" $root) (index . 1) $root.Release.Namespace -}}
+{{- end -}}
+
 {{- define "sluice.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "sluice.fullname" .) .Values.serviceAccount.name -}}

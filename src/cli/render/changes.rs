@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::age::length;
 use super::bar::bar;
 use super::frame::{explain, whole_seconds, without_count_down};
+use super::service::stands_at;
 use crate::api::deployment_status::Traffic;
 use crate::api::{Deployment, DeploymentStatus, EventStatus, LifecycleEvent, Phase};
 
@@ -24,7 +25,8 @@ pub fn changes(before: Option<&Deployment>, after: &Deployment, now: Timestamp) 
     lines.extend(moved.map(|t| traffic_line(t, new.phase, now)));
     let said = without_count_down(&new.message);
     let is_news = said != without_count_down(&old.message) && !said.is_empty();
-    if is_news && moved.is_none() && !new.phase.has_ended() {
+    let waits = new.phase == Phase::Ready || stands_at(new, "WaitingForTermination");
+    if is_news && (moved.is_none() || waits) && !new.phase.has_ended() {
         lines.push(said.to_owned());
     }
     if let Some(stop) = new.stop.as_ref().filter(|s| old.stop.as_ref() != Some(s)) {
@@ -125,6 +127,28 @@ mod tests {
         2026-03-01T12:05:00Z  AfterAllowTraffic Succeeded (58s)
         2026-03-01T12:05:00Z  traffic hello-1 ░░░░░░░░░░░░░░ 0 % | hello-2 100 %
         2026-03-01T12:05:00Z  hello-prod-7f3k2 Succeeded after 4m
+        ");
+    }
+
+    #[test]
+    fn a_service_deployments_waits_are_told_when_they_begin() {
+        let (ready, shifting) = (fixture::service_ready(), fixture::service_shifting());
+        assert!(between(None, &ready).ends_with("the replacement is ready and has no production traffic"));
+        insta::assert_snapshot!(between(Some(&fixture::service_tested()), &ready), @r"
+        2026-03-01T12:05:00Z  web-2 Ready
+        2026-03-01T12:05:00Z  AfterAllowTestTraffic Succeeded (1s)
+        2026-03-01T12:05:00Z  the replacement is ready and has no production traffic
+        ");
+        insta::assert_snapshot!(between(Some(&ready), &shifting), @r"
+        2026-03-01T12:05:00Z  web-2 InProgress
+        2026-03-01T12:05:00Z  BeforeAllowTraffic Succeeded (1s)
+        2026-03-01T12:05:00Z  AllowTraffic InProgress
+        2026-03-01T12:05:00Z  traffic web ███████████░░░ 80 % | web-b 20 %; next step in 4m49s
+        ");
+        insta::assert_snapshot!(between(Some(&fixture::service_shifted()), &fixture::service_terminating()), @r"
+        2026-03-01T12:05:00Z  AllowTraffic Succeeded (1s)
+        2026-03-01T12:05:00Z  AfterAllowTraffic Succeeded (43s)
+        2026-03-01T12:05:00Z  all traffic has moved; task set web-prod-0a1b2c3d (PodTemplate web-1) behind Service web stands at full scale until 12:09:50Z, when it is terminated
         ");
     }
 }

@@ -7,11 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::age::{age, length};
 use super::bar::bar;
 use super::look::{Look, wrap};
+use super::service;
+use crate::api::deployment_snapshot::ResolvedService;
 use crate::api::deployment_status::{Diagnostics, RollbackInfo, Traffic};
 use crate::api::{Deployment, DeploymentStatus, LifecycleEvent};
 
 /// Columns before a field's value.
 const LABEL: usize = 13;
+/// Columns between an event's name and its status.
+const GAP: usize = 3;
 
 /// Everything a person wants to see of one Deployment; `now` counts ages, running events and the next step.
 pub fn frame(deployment: &Deployment, look: Look, now: Timestamp) -> String {
@@ -20,11 +24,19 @@ pub fn frame(deployment: &Deployment, look: Look, now: Timestamp) -> String {
     let status = deployment.status.as_ref().unwrap_or(&nothing);
     page.head(deployment, status, now);
     page.events(&status.lifecycle_events, now);
+    let service = status.resolved.as_ref().and_then(|r| r.service.as_ref());
+    if let Some(service) = service {
+        page.text += &service::sides(service, status);
+        page.line("");
+    }
     if let Some(traffic) = &status.traffic {
         page.field("Traffic", &bar(traffic));
         if let Some(next) = next_step(traffic, deployment.phase().has_ended(), now) {
             page.field("Next step", &next);
         }
+    }
+    if let Some(service) = service {
+        page.listens_and_waits(service, status, now);
     }
     page.ends(status);
     page.text
@@ -83,18 +95,29 @@ impl Page {
             return;
         }
         self.line("");
-        self.line(&format!("{:<21}{:<13}{:<11}{}", "EVENT", "STATUS", "START", "DURATION"));
+        let names = events.iter().map(|e| e.name.to_string().len());
+        let width = names.max().unwrap_or_default() + GAP;
+        self.line(&format!("{:<width$}{:<13}{:<11}{}", "EVENT", "STATUS", "START", "DURATION"));
         for event in events {
             let start = event.start_time.map(clock_time).unwrap_or_default();
             let took = event.start_time.map(|from| event.end_time.unwrap_or(now).duration_since(from));
             let took = took.map(length).unwrap_or_default();
             let status = self.look.status(event.status, 13);
-            self.line(&format!("{:<21}{status}{start:<11}{took}", event.name.to_string()));
+            self.line(&format!("{:<width$}{status}{start:<11}{took}", event.name.to_string()));
             for line in event.diagnostics.iter().flat_map(explain) {
                 self.sentence("", &line);
             }
         }
         self.line("");
+    }
+
+    fn listens_and_waits(&mut self, service: &ResolvedService, status: &DeploymentStatus, now: Timestamp) {
+        if let Some(test) = service::test_listener(service, status) {
+            self.field("Test", &test);
+        }
+        if let Some((label, value)) = service::wait(service, status, now) {
+            self.field(label, &value);
+        }
     }
 
     fn ends(&mut self, status: &DeploymentStatus) {
@@ -195,6 +218,68 @@ mod tests {
                      pages are broken
         Error        LifecycleEventHookFailed
         Rollback     hello-prod-7f3k2-rollback: DeploymentFailure
+        ");
+    }
+
+    #[test]
+    fn a_service_deployment_shows_eight_events_and_its_two_sides() {
+        insta::assert_snapshot!(frame(&fixture::service_shifting(), Look::PLAIN, fixture::now()), @r"
+        Deployment   web-2
+        Group        web-prod
+        Phase        InProgress  (by User, age 5m)
+        Revision     PodTemplate web-2 (sha256:0123456789ab)
+        Config       web-canary
+
+        EVENT                   STATUS       START      DURATION
+        BeforeInstall           Succeeded    12:04:00Z  1s
+        Install                 Succeeded    12:04:01Z  1s
+        AfterInstall            Succeeded    12:04:02Z  1s
+        AllowTestTraffic        Succeeded    12:04:03Z  1s
+        AfterAllowTestTraffic   Succeeded    12:04:04Z  1s
+        BeforeAllowTraffic      Succeeded    12:04:05Z  1s
+        AllowTraffic            InProgress   12:04:06Z  54s
+        AfterAllowTraffic       Pending
+
+        SIDE          TARGET GROUP   TASK SET            TASK DEFINITION   TRAFFIC
+        original      web            web-prod-0a1b2c3d   web-1             80 %
+        replacement   web-b          web-prod-4e5f6a7b   web-2             20 %
+
+        Traffic      web ███████████░░░ 80 % | web-b 20 %
+        Next step    in 4m49s
+        Test         HTTPRoute web-test sends to web-b
+        Message      80 % on web, 20 % on web-b; step 1 of 2; the next one 5m after the gateway has taken it
+        ");
+    }
+
+    #[test]
+    fn the_termination_wait_is_counted_down() {
+        let shown = frame(&fixture::service_terminating(), Look::PLAIN, fixture::now());
+        insta::assert_snapshot!(shown.split_once("SIDE").unwrap().1, @r"
+                  TARGET GROUP   TASK SET            TASK DEFINITION   TRAFFIC
+        original      web            web-prod-0a1b2c3d   web-1             0 %
+        replacement   web-b          web-prod-4e5f6a7b   web-2             100 %
+
+        Traffic      web ░░░░░░░░░░░░░░ 0 % | web-b 100 %
+        Test         HTTPRoute web-test sends to web-b
+        Termination  in 4m50s
+        Message      all traffic has moved; task set web-prod-0a1b2c3d (PodTemplate web-1) behind Service
+                     web stands at full scale until 12:09:50Z, when it is terminated
+        ");
+    }
+
+    #[test]
+    fn a_first_deployment_that_is_held_back_says_by_what_and_for_how_long() {
+        let shown = frame(&fixture::service_installing(), Look::PLAIN, fixture::now());
+        insta::assert_snapshot!(shown.split_once("SIDE").unwrap().1, @r"
+                  TARGET GROUP   TASK SET            TASK DEFINITION   TRAFFIC
+        replacement   web            web-prod-4e5f6a7b   web-2             100 %
+
+        Traffic      web ██████████████ 100 %
+        Test         HTTPRoute web-test, not moved yet
+        Gives up     in 56m
+        Message      Install: container web of pod web-prod-4e5f6a7b-x cannot pull its image web:2 (kubectl
+                     describe pod web-prod-4e5f6a7b-x tells why); task set web-prod-4e5f6a7b (PodTemplate
+                     web-2) behind Service web waits for its 3 pods to be ready, at most 1h
         ");
     }
 

@@ -5,8 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::fmt::Write;
 
 use super::age::age;
-use crate::api::deployment_group::FunctionTarget;
-use crate::api::{AutoRollback, DeploymentGroup, DeploymentGroupStatus, ServiceTarget};
+use crate::api::blue_green::{DeploymentReady, OriginalAction, ReadyAction, TerminateOriginal};
+use crate::api::deployment_group::{DeploymentGroupSpec, FunctionTarget};
+use crate::api::{AutoRollback, DeletionPolicy, DeploymentGroup, DeploymentGroupStatus, ServiceTarget};
 
 /// What the group is set to and what runs in it; empty fields are left out.
 pub fn group(group: &DeploymentGroup, now: Timestamp) -> String {
@@ -23,7 +24,7 @@ pub fn group(group: &DeploymentGroup, now: Timestamp) -> String {
         ("Rolls back", spec.auto_rollback.as_ref().map_or_else(|| "never".into(), rolls_back)),
     ];
     fields.extend(spec.function.iter().flat_map(function));
-    fields.extend(spec.service.iter().flat_map(service));
+    fields.extend(spec.service.iter().flat_map(|target| service(spec, target, status)));
     fields.extend(running(status, now));
     let mut text = String::new();
     for (label, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
@@ -41,17 +42,52 @@ fn function(target: &FunctionTarget) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn service(target: &ServiceTarget) -> Vec<(&'static str, String)> {
+fn service(
+    spec: &DeploymentGroupSpec,
+    target: &ServiceTarget,
+    status: &DeploymentGroupStatus,
+) -> Vec<(&'static str, String)> {
     let route = |name: &str| format!("HTTPRoute {name}");
     let listener = &target.production_listener;
     let production = listener.http_route.as_ref().map(|r| route(&r.name));
+    let blue_green = spec.blue_green.clone().unwrap_or_default();
     let front = listener.service.as_ref().map(|s| format!("Service {}", s.name));
     vec![
         ("Production", production.or(front).unwrap_or_default()),
         ("Test", target.test_listener.as_ref().map(|t| route(&t.http_route.name)).unwrap_or_default()),
         ("Target groups", target.target_groups.join(", ")),
-        ("Replicas", target.replicas.to_string()),
+        ("Replicas", format!("{} wanted{}", target.replicas, standing(status))),
+        ("Ready wait", ready_wait(blue_green.deployment_ready)),
+        ("Original", original(blue_green.terminate_original)),
+        ("On deletion", on_deletion(spec.deletion_policy).into()),
     ]
+}
+
+fn standing(status: &DeploymentGroupStatus) -> String {
+    status.replicas.map(|n| format!(", {n} on the side that serves")).unwrap_or_default()
+}
+
+fn ready_wait(ready: DeploymentReady) -> String {
+    let then = match ready.action_on_timeout {
+        _ if ready.wait.length().is_zero() => return "none".into(),
+        ReadyAction::ContinueDeployment => "traffic moves",
+        ReadyAction::StopDeployment => "it is stopped",
+    };
+    format!("{} for continue-deployment, then {then}", ready.wait)
+}
+
+fn original(end: TerminateOriginal) -> String {
+    match end.action {
+        OriginalAction::Terminate => format!("terminated after {}", end.wait),
+        OriginalAction::KeepAlive => "kept alive until its target group is needed".into(),
+    }
+}
+
+fn on_deletion(policy: DeletionPolicy) -> &'static str {
+    match policy {
+        DeletionPolicy::Orphan => "task sets and target groups stay",
+        DeletionPolicy::Delete => "task sets, and target groups that it made, are deleted",
+    }
 }
 
 fn running(status: &DeploymentGroupStatus, now: Timestamp) -> Vec<(&'static str, String)> {
@@ -102,6 +138,27 @@ mod tests {
         Queued         hello-prod-a1, hello-prod-b2
         Last success   hello-prod-7f3k2-rollback, hello version 1 (sha256:fedcba987654), 30s ago
         Last attempt   hello-prod-7f3k2 Failed, 59s ago, rolled back by hello-prod-7f3k2-rollback
+        ");
+    }
+
+    #[test]
+    fn a_service_group_shows_its_listeners_sides_and_waits() {
+        insta::assert_snapshot!(group(&fixture::service_group(), fixture::now()), @r"
+        Group          web-prod
+        Application    web
+        Phase          Deploying
+        Message        Deployment web-2 is running
+        Config         web-canary
+        Concurrency    Queue
+        Rolls back     never
+        Production     HTTPRoute web
+        Test           HTTPRoute web-test
+        Target groups  web, web-b
+        Replicas       5 wanted, 3 on the side that serves
+        Ready wait     10m for continue-deployment, then it is stopped
+        Original       terminated after 5m
+        On deletion    task sets and target groups stay
+        Active         web-2
         ");
     }
 

@@ -10,6 +10,7 @@ mod group;
 mod look;
 mod output;
 mod rows;
+mod service;
 mod table;
 
 pub use changes::{changes, verdict};
@@ -18,5 +19,6 @@ pub use group::group;
 pub use look::Look;
 pub use output::{Extent, document, name_of, predefined_configs};
 pub use rows::{Columns, applications, deployment_configs, deployment_groups, deployments};
+pub use service::stands_at;
 
 use super::error::Error;

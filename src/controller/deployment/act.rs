@@ -4,7 +4,6 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use kube::api::ObjectMeta;
@@ -12,6 +11,7 @@ use kube::api::ObjectMeta;
 use super::record::Recorded;
 use crate::api::{Deployment, ROLLBACK_OF_ANNOTATION, TRAFFIC_FINALIZER};
 use crate::cluster::expectations::ObjectKey;
+use crate::cluster::view::Job;
 use crate::cluster::{Error, events, write};
 use crate::controller::context::Context;
 use crate::controller::{calls, clock};
@@ -32,6 +32,9 @@ pub async fn act(
     let (plan, version) = recorded.into_parts();
     // True as soon as they are on record, whatever becomes of the acts.
     tell(context, facts.deployment.as_ref(), plan.notes);
+    if let Some(status) = plan.record.as_deref().or(facts.deployment.status.as_ref()) {
+        calls::end_unawaited(context, key, status);
+    }
     let hand = Hand { context, key, facts, version };
     for act in &plan.acts {
         if !context.is_leading() {
@@ -46,15 +49,14 @@ pub async fn act(
 }
 
 /// Publishes notes without holding up the line; an Event that is lost is only logged.
-pub fn tell<K>(context: &Arc<Context>, object: &K, notes: Vec<Note>)
-where
-    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
-{
+pub fn tell<K: Resource<DynamicType = ()>>(context: &Arc<Context>, object: &K, notes: Vec<Note>) {
     if notes.is_empty() {
         return;
     }
-    let (context, object) = (Arc::clone(context), object.clone());
+    let (context, object) = (Arc::clone(context), events::regarding(object));
     tokio::spawn(async move {
+        // The semaphore is never closed.
+        let _turn = context.events.acquire().await;
         for note in notes {
             let news = events::News {
                 is_warning: note.is_warning,
@@ -106,7 +108,8 @@ impl Hand<'_> {
                 calls::begin(self.context, self.key, call);
                 Ok(())
             }
-            Act::CreateRollback(new) => self.create_rollback(new).await,
+            // Rare and large: it need not have room in every reconcile.
+            Act::CreateRollback(new) => Box::pin(self.create_rollback(new)).await,
         }
     }
 
@@ -132,7 +135,12 @@ impl Hand<'_> {
                 let mut refused = self.context.refused_writes.lock().unwrap_or_else(PoisonError::into_inner);
                 refused.insert(route, change.generation);
             }
-            Err(Error::Refused { message, .. }) => drop(words.insert(route, message.clone())),
+            Err(Error::Refused { message, .. }) => {
+                // Said at once; afterwards it is tried again at its own pace.
+                if words.insert(route, message.clone()).is_none() {
+                    self.context.kinds.wake(self.key);
+                }
+            }
             Ok(_) => drop(words.remove(&route)),
             Err(_) => {}
         }
@@ -176,7 +184,7 @@ impl Hand<'_> {
             Err(error) => return Err(error),
         };
         let mut refused = self.context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert(create.deployment_uid.clone(), words);
+        refused.insert(self.key.clone(), words);
         drop(refused);
         self.context.kinds.wake(self.key);
         Ok(())
@@ -185,14 +193,8 @@ impl Hand<'_> {
     async fn start_job(&self, start: &StartJob) -> Result<(), Error> {
         self.confirm().await?;
         let deployment = &self.facts.deployment;
-        let owner = deployment.controller_owner_ref(&()).unwrap_or_default();
-        let built = hook::job::build(start, deployment.uid(), owner);
-        let outcome = match built {
-            Ok(job) => hook::job::start(&self.context.client, &self.key.namespace, &job).await,
-            Err(error) => {
-                Err(Error::Refused { what: format!("Job {}", start.name), message: error.to_string() })
-            }
-        };
+        let job = hook::job::build(start, deployment.uid(), deployment.controller_owner_ref(&()));
+        let outcome = hook::job::start(&self.context.client, &self.key.namespace, &start.name, &job).await;
         self.context.metrics.count_write("jobs");
         match outcome {
             Ok(version) => self.await_version("Job", &start.name, version),

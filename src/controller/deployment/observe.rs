@@ -57,6 +57,7 @@ pub async fn observe(
 pub fn forget(context: &Context, key: &ObjectKey) {
     context.calls.forget(key);
     context.expectations.forget(key);
+    context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     context.interest.note(key, BTreeSet::new());
 }
 
@@ -183,7 +184,7 @@ impl Look<'_> {
 
     fn task_set_refused(&self) -> Option<String> {
         let refused = self.context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.get(self.deployment.uid()).cloned()
+        refused.get(self.key).cloned()
     }
 
     fn rival(&mut self, group: Option<&DeploymentGroup>) -> Option<Arc<Deployment>> {

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use k8s_openapi::api::batch::v1::Job;
-use kube::Api;
-
 use super::observe::Look;
 use crate::api::deployment_snapshot::ResolvedHook;
 use crate::api::{EventName, EventStatus, LifecycleEvent};
-use crate::cluster::{Error, write};
+use crate::cluster::view::Job;
+use crate::cluster::{Error, request};
 use crate::engine::facts::{JobFact, JobState};
 use crate::engine::hooks::{execution_id, job_name};
 use crate::hook;
@@ -54,10 +52,7 @@ impl Look<'_> {
 
     async fn exists(&self, name: &str) -> Result<bool, Error> {
         let namespace = &self.key.namespace;
-        let found =
-            Api::<Job>::namespaced(self.context.client.clone(), namespace).get_metadata_opt(name).await;
-        let found = found.map_err(|e| Error::from_kube(write::describe::<Job>(namespace, name), e))?;
-        Ok(found.is_some())
+        Ok(request::metadata::<Job>(&self.context.client, namespace, name).await?.is_some())
     }
 
     async fn fact_of(&self, job: &Job, id: &str, is_awaited: bool) -> JobFact {

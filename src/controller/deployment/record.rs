@@ -40,8 +40,8 @@ pub async fn record(
         context.metrics.count_end(status.phase);
     }
     tracing::info!(
-        namespace = key.namespace,
-        deployment = key.name,
+        namespace = key.namespace.as_ref(),
+        deployment = key.name.as_ref(),
         phase = %status.phase,
         reason = status.conditions.first().map(|c| c.reason.as_str()).unwrap_or_default(),
         message = status.message,

@@ -6,7 +6,7 @@ use crate::api::deployment_snapshot::ResolvedSide;
 use crate::api::service_target::ServiceTarget;
 use crate::api::{DeploymentGroup, TASK_SET_LABEL};
 use crate::engine::facts::{RouteFact, ServiceFact, TaskSetFact};
-use crate::engine::scope::{self, Scope};
+use crate::engine::scope;
 
 use super::task_set;
 
@@ -86,9 +86,4 @@ pub fn standing(
         selector: service.selector.clone(),
         target_port: service.target_ports.first().cloned(),
     })
-}
-
-/// The route with only the rules of `rules` to be seen.
-pub fn scoped<'a>(route: &RouteFact, rules: &'a [i32]) -> Scope<'a> {
-    Scope { rules, count: scope::count(route) }
 }

@@ -59,6 +59,7 @@ pub fn service(
         pod_template_digest: digest(template.to_string().as_bytes()),
         pod_template: Some(template),
         leftover: leftover(facts, &found, &replacement),
+        other_target_group: target.other_than(&replacement.target_group).unwrap_or_default().into(),
         original: found.original,
         replacement,
         production: found.listener,
@@ -126,6 +127,7 @@ fn listener(facts: &Facts, group: &DeploymentGroup, target: &ServiceTarget) -> R
         uid: route.uid.clone(),
         rules: primary.rules,
         rule_count: scope::count(route),
+        rule_keys: scope::keys(route),
     };
     let original = sides::standing(&primary.target_group, service, &facts.task_sets, group);
     Ok(Found { listener, original, primary: Some(primary.target_group) })
@@ -142,12 +144,18 @@ fn front_listener(
         let message = format!("there is no Service {name}, the group's production listener; create it with the port that clients use");
         Obstacle::Missing("ServiceMissing", message)
     })?;
+    if front.target_ports.iter().any(|p| Some(p) != front.target_ports.first()) {
+        return Err(invalid(format!(
+            "the ports of Service {name}, the production listener, lead to different target ports, but the AppSpec's ContainerPort is one; give it ports that lead to one, or use an HTTPRoute"
+        )));
+    }
     let listener = ResolvedListener {
         is_service: true,
         name: name.into(),
         uid: front.uid.clone(),
         rules: vec![],
         rule_count: 0,
+        rule_keys: vec![],
     };
     let mut primary = None;
     for target_group in &target.target_groups {
@@ -254,7 +262,7 @@ fn check_route(
         return Ok(());
     }
     let (Some(original), Some(route)) = (&found.original, &facts.route) else { return Ok(()) };
-    let route = sides::scoped(route, &found.listener.rules).apply(route);
+    let route = scope::only(route, &found.listener.rules);
     let pair = Pair { original: &original.target_group, replacement: &replacement.target_group, keeps: true };
     weights::check(&route, pair, &shift::percents(routing))
         .map_err(|e| invalid(format!("{}: {e}", e.reason())))?;
@@ -301,6 +309,7 @@ fn test_listener(facts: &Facts, target: &ServiceTarget) -> Result<Option<Resolve
         uid: route.uid.clone(),
         rules,
         rule_count: scope::count(route),
+        rule_keys: scope::keys(route),
     }))
 }
 
@@ -348,6 +357,7 @@ fn way_back(
         container_port: i32::from(spec.container_port),
         pod_template,
         pod_template_digest: template_digest,
+        other_target_group: target.other_than(&back.target_group).unwrap_or_default().into(),
         original: Some(failed.replacement.clone()),
         replacement: back,
         leftover: None,

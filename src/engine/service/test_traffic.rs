@@ -17,16 +17,18 @@ use crate::engine::shift_follow::GATEWAY_PATIENCE;
 use crate::engine::weights::{self, Pair};
 use crate::engine::words;
 
-/// The test listener's two target groups; where nothing served before, the idle one stands for the original.
-fn pair<'a>(service: &'a ResolvedService) -> Pair<'a> {
-    let replacement = service.replacement.target_group.as_str();
-    let original = service.original.as_ref().map_or("", |o| o.target_group.as_str());
-    Pair { original, replacement, keeps: true }
+/// The test listener's two target groups.
+fn pair(service: &ResolvedService) -> Pair<'_> {
+    Pair {
+        original: &service.other_target_group,
+        replacement: &service.replacement.target_group,
+        keeps: true,
+    }
 }
 
 fn route(draft: &Draft<'_>, listener: &ResolvedListener) -> Option<Arc<RouteFact>> {
     let route = draft.facts.test_route.as_ref().filter(|r| !r.is_going && r.uid == listener.uid)?;
-    Some(Scope { rules: &listener.rules, count: listener.rule_count }.apply(route))
+    Some(Scope::of_listener(listener).apply(route))
 }
 
 /// Carries AllowTestTraffic, the event at `index`, as far as it goes now.
@@ -103,10 +105,10 @@ fn record(draft: &mut Draft<'_>, route: &RouteFact, weight: i32) {
 }
 
 fn write(draft: &mut Draft<'_>, service: &ResolvedService, route: &RouteFact, percent: i32) {
-    let edits = weights::edits(route, pair(service), percent);
-    if edits.is_empty() {
+    if weights::stands_at(route, pair(service), percent) {
         return;
     }
+    let edits = weights::edits(route, pair(service), percent);
     let (route, uid, generation) = (route.name.clone(), route.uid.clone(), route.generation);
     draft.act(Act::SetWeights(SetWeights { route, uid, generation, edits }));
 }

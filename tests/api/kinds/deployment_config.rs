@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sluice::api::DeploymentConfig;
 
-use super::is_required;
+use super::{is_required, wait_bounds};
 use crate::case::{Case, accepts, judge, refuses, with};
 
 fn routing(routing: Value) -> Value {
@@ -183,31 +183,8 @@ fn zone_cases() -> Vec<Case> {
         accepts("no zonal wait", zonal(json!({}))),
         accepts("zonal waits", zonal(json!({"firstZoneMonitorDuration": "5m", "monitorDuration": "0s"}))),
     ];
-    for (name, field, cure) in [
-        (
-            "firstZoneMonitorDuration",
-            "spec.zonalConfig.firstZoneMonitorDuration",
-            "firstZoneMonitorDuration must be a duration such as 90s, 5m or 1h30m, at most 48h",
-        ),
-        (
-            "monitorDuration",
-            "spec.zonalConfig.monitorDuration",
-            "monitorDuration must be a duration such as 90s, 5m or 1h30m, at most 48h",
-        ),
-    ] {
-        let wait = |text: &str| zonal(json!({name: text}));
-        cases.push(accepts("the longest wait", wait("48h")));
-        cases.push(accepts("a wait of 32 characters", wait(&format!("{}1m", "0".repeat(30)))));
-        cases.push(refuses(
-            "a wait beyond 32 characters",
-            wait(&format!("{}1m", "0".repeat(31))),
-            field,
-            "Too long",
-        ));
-        cases.push(refuses("a wait in words", wait("5 minutes"), field, "should match"));
-        for text in ["5 minutes", "48h1s", "-1s", "9999999999999999999999999999999h"] {
-            cases.push(refuses("a wait that is none", wait(text), field, cure));
-        }
+    for name in ["firstZoneMonitorDuration", "monitorDuration"] {
+        cases.extend(wait_bounds(&zonal(json!({})), &format!("zonalConfig.{name}"), true));
     }
     cases
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sluice::api::DeploymentGroup;
 
-use super::{auto_rollback_bounds, is_required, name_bounds, revision_bounds};
-use crate::case::{Case, accepts, judge, refuses, text, with};
+use super::{auto_rollback_bounds, is_required, name_bounds, revision_bounds, wait_bounds};
+use crate::case::{Case, accepts, judge, refuses, text, with, without};
 
 fn group() -> Value {
     json!({"applicationRef": {"name": "hello"}, "function": {"aliases": [alias("live", "hello")]}})
@@ -46,7 +46,7 @@ fn function_cases() -> Vec<Case> {
         refuses("a long pattern", service(&format!("{{version}}{}", text(55))), field, "Too long"),
         refuses("an empty pattern", service(""), field, version),
         refuses("one Service for all versions", service("{name}-v"), field, version),
-        is_required(&group(), "function", "spec.function"),
+        refuses("no platform's block", without(group(), "function"), "spec", ONE_BLOCK),
         is_required(&group(), "function.aliases", list),
         refuses(
             "an alias without name and route",
@@ -59,6 +59,168 @@ fn function_cases() -> Vec<Case> {
             with(group(), "function.aliases.0.httpRoute", json!({})),
             "spec.function.aliases[0].httpRoute.name",
             "Required value",
+        ),
+    ]
+}
+
+const ONE_BLOCK: &str = "exactly one of function and service must be given";
+
+fn service_group() -> Value {
+    json!({"applicationRef": {"name": "web"}, "service": {
+        "targetGroups": ["web-a", "web-b"],
+        "productionListener": {"httpRoute": {"name": "web"}},
+        "testListener": {"httpRoute": {"name": "web-test"}},
+    }})
+}
+
+fn service_cases() -> Vec<Case> {
+    let service = |path: &str, value: Value| with(service_group(), &format!("service.{path}"), value);
+    let replicas = |n: i64| service("replicas", json!(n));
+    let groups = "spec.service.targetGroups";
+    let listener = "spec.service.productionListener";
+    let front = |name: &str| service("productionListener", json!({"service": {"name": name}}));
+    let both = json!({"httpRoute": {"name": "web"}, "service": {"name": "web"}});
+    vec![
+        accepts("a service", service_group()),
+        accepts("a front Service", front("web")),
+        refuses(
+            "two platforms",
+            with(group(), "service", service_group()["service"].clone()),
+            "spec",
+            ONE_BLOCK,
+        ),
+        accepts("no pods", replicas(0)),
+        accepts("many pods", replicas(100_000)),
+        refuses("fewer than no pods", replicas(-1), "spec.service.replicas", "greater than or equal to 0"),
+        refuses("too many pods", replicas(100_001), "spec.service.replicas", "less than or equal to 100000"),
+        is_required(&service_group(), "service.targetGroups", groups),
+        refuses("one target group", service("targetGroups", json!(["a"])), groups, "at least 2 items"),
+        refuses(
+            "three target groups",
+            service("targetGroups", json!(["a", "b", "c"])),
+            groups,
+            "at most 2 items",
+        ),
+        accepts("the longest target group", service("targetGroups", json!([text(63), "b"]))),
+        refuses(
+            "a long target group",
+            service("targetGroups", json!([text(64), "b"])),
+            "spec.service.targetGroups[0]",
+            "Too long",
+        ),
+        refuses(
+            "an empty target group",
+            service("targetGroups", json!(["", "b"])),
+            "spec.service.targetGroups[0]",
+            "at least 1 chars",
+        ),
+        refuses(
+            "one target group twice",
+            service("targetGroups", json!(["a", "a"])),
+            "spec.service",
+            "targetGroups must be two different Services",
+        ),
+        is_required(&service_group(), "service.productionListener", listener),
+        refuses(
+            "no listener",
+            service("productionListener", json!({})),
+            listener,
+            "exactly one of httpRoute and service must be given",
+        ),
+        refuses(
+            "two listeners",
+            service("productionListener", both),
+            listener,
+            "exactly one of httpRoute and service must be given",
+        ),
+        refuses(
+            "a route without name",
+            service("productionListener", json!({"httpRoute": {}})),
+            "spec.service.productionListener.httpRoute.name",
+            "Required value",
+        ),
+        refuses(
+            "a Service without name",
+            service("productionListener", json!({"service": {}})),
+            "spec.service.productionListener.service.name",
+            "Required value",
+        ),
+        refuses(
+            "a front that is a target group",
+            front("web-a"),
+            "spec.service",
+            "productionListener.service must be another Service than the targetGroups",
+        ),
+        refuses(
+            "one route for both",
+            service("testListener.httpRoute.name", json!("web")),
+            "spec.service",
+            "testListener must name another HTTPRoute",
+        ),
+        refuses(
+            "a test listener of nothing",
+            service("testListener", json!({})),
+            "spec.service.testListener.httpRoute",
+            "Required value",
+        ),
+        refuses(
+            "a test route without name",
+            service("testListener.httpRoute", json!({})),
+            "spec.service.testListener.httpRoute.name",
+            "Required value",
+        ),
+        accepts("the longest group", service_group()).named(LONGEST),
+        refuses(
+            "a group whose name is no label",
+            service_group(),
+            "",
+            "the name of a service group becomes a label",
+        )
+        .named(LONG),
+    ]
+}
+
+const LONGEST: &str = "a-name-that-is-as-long-as-a-label-may-be-which-is-63-characters";
+const LONG: &str = "a-name-that-is-longer-than-a-label-may-be-which-is-63-characters";
+
+fn blue_green_cases() -> Vec<Case> {
+    let block = |value: Value| with(service_group(), "blueGreen", value);
+    let ready = |action: &str, wait: &str| {
+        block(json!({"deploymentReady": {"actionOnTimeout": action, "wait": wait}}))
+    };
+    let end = |action: &str| block(json!({"terminateOriginal": {"action": action}}));
+    vec![
+        accepts("the defaults", block(json!({}))),
+        accepts("going on", ready("ContinueDeployment", "0s")),
+        accepts("stopping", ready("StopDeployment", "1s")),
+        refuses(
+            "stopping at once",
+            ready("StopDeployment", "0s"),
+            "spec.blueGreen.deploymentReady",
+            "needs a wait longer than 0s",
+        ),
+        refuses(
+            "another action",
+            ready("Wait", "1s"),
+            "spec.blueGreen.deploymentReady.actionOnTimeout",
+            "Unsupported value",
+        ),
+        accepts("termination", end("Terminate")),
+        accepts("keeping", end("KeepAlive")),
+        refuses("another end", end("Keep"), "spec.blueGreen.terminateOriginal.action", "Unsupported value"),
+        refuses(
+            "waits of a function",
+            with(group(), "blueGreen", json!({})),
+            "spec",
+            "blueGreen is for service groups",
+        ),
+        accepts("what serves stays", with(service_group(), "deletionPolicy", json!("Orphan"))),
+        accepts("what serves goes", with(service_group(), "deletionPolicy", json!("Delete"))),
+        refuses(
+            "another policy",
+            with(service_group(), "deletionPolicy", json!("Retain")),
+            "spec.deletionPolicy",
+            "Unsupported value",
         ),
     ]
 }
@@ -106,6 +268,18 @@ fn every_rule_and_bound_of_a_deployment_group_holds() {
     let desired = with(group(), "revision", json!({"appSpecContent": {"content": "version: 0.0"}}));
     let mut cases = cases();
     cases.extend(function_cases());
+    cases.extend(service_cases());
+    cases.extend(blue_green_cases());
+    for path in ["service.productionListener.httpRoute.name", "service.testListener.httpRoute.name"] {
+        cases.extend(name_bounds(&service_group(), path, format!("spec.{path}").leak()));
+    }
+    let fronted = with(service_group(), "service.productionListener", json!({"service": {"name": "web"}}));
+    let path = "service.productionListener.service.name";
+    cases.extend(name_bounds(&fronted, path, format!("spec.{path}").leak()));
+    for path in ["service.drain", "blueGreen.deploymentReady.wait", "blueGreen.terminateOriginal.wait"] {
+        cases.extend(wait_bounds(&service_group(), path, true));
+    }
+    cases.extend(wait_bounds(&service_group(), "service.installTimeout", false));
     cases.extend(name_bounds(&group(), "applicationRef.name", "spec.applicationRef.name"));
     cases.extend(name_bounds(&group(), "deploymentConfigName", "spec.deploymentConfigName"));
     cases.extend(name_bounds(

@@ -130,3 +130,28 @@ fn name_bounds(spec: &Value, path: &'static str, field: &'static str) -> Vec<Cas
 fn is_required(spec: &Value, path: &'static str, field: &'static str) -> Case {
     refuses("a required field that is left out", without(spec.clone(), path), field, "Required value")
 }
+
+/// The bounds of a wait: a Go duration of at most 48h, which may be nothing only where `may_be_nothing`.
+fn wait_bounds(spec: &Value, path: &str, may_be_nothing: bool) -> Vec<Case> {
+    let field: &'static str = format!("spec.{}", path.replace(".0.", "[0].")).leak();
+    let name = path.rsplit('.').next().unwrap_or_default();
+    let least = if may_be_nothing { "" } else { "longer than 0s and " };
+    let cure: &'static str =
+        format!("{name} must be a duration such as 90s, 5m or 1h30m, {least}at most 48h").leak();
+    let wait = |text: &str| with(spec.clone(), path, json!(text));
+    let mut cases = vec![
+        accepts("the longest wait", wait("48h")),
+        accepts("a wait of 32 characters", wait(&format!("{}1m", "0".repeat(30)))),
+        refuses("a wait beyond 32 characters", wait(&format!("{}1m", "0".repeat(31))), field, "Too long"),
+        refuses("a wait in words", wait("5 minutes"), field, "should match"),
+    ];
+    for text in ["5 minutes", "48h1s", "-1s", "9999999999999999999999999999999h"] {
+        cases.push(refuses("a wait that is none", wait(text), field, cure));
+    }
+    cases.push(if may_be_nothing {
+        accepts("no wait", wait("0s"))
+    } else {
+        refuses("no wait", wait("0s"), field, cure)
+    });
+    cases
+}

@@ -124,7 +124,7 @@ fn a_group_that_is_deleted_while_its_deployment_runs_takes_its_own_along_and_the
 }
 
 /// Starts a deployment and waits until the Job of its first hook is there; answers the Job's name.
-async fn start_job(world: &World, name: &str) -> String {
+pub async fn start_job(world: &World, name: &str) -> String {
     let revision = parts::revision("hello", "2", &[("BeforeAllowTraffic", "check")]);
     let made = world.create(parts::deployment(name, "hello", revision, json!({}))).await;
     let uid = made["metadata"]["uid"].as_str().expect("a uid");

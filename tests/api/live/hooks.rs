@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::callee::Callee;
 use super::kstatus::{KStatus, kstatus};
 use super::parts;
-use super::world::{condition, in_world, message, untouched, weights};
-use crate::server::{kubectl, stdout_of};
+use super::world::{SLOW, World, condition, in_world, message, split, untouched, weights};
+use crate::server::{eventually, kubectl, stdout_of};
 
 #[test]
 fn a_job_template_that_the_api_server_refuses_stalls_its_hook_until_it_is_corrected() {
@@ -89,5 +89,38 @@ fn a_later_answer_is_taken_from_the_spec_and_a_wrong_status_fails() {
         world.create(parts::deployment("second", "hello", revision, json!({}))).await;
         let failed = world.until_settled("second", "Failed").await;
         assert_eq!(failed["status"]["errorInformation"]["code"], "HookExecutionFailure");
+    });
+}
+
+/// Starts a slow deployment of a function whose first hook, of the function's name, answers 503; waits for the first call.
+async fn start_busy(world: &World, function: &str) -> (Callee, String) {
+    let callee = Callee::start(503, "busy").await;
+    world.prepare(function, json!({})).await;
+    world.apply(&parts::http_hook(function, &callee.url, None)).await;
+    let revision = parts::revision(function, "2", &[("BeforeAllowTraffic", function)]);
+    let more = json!({"deploymentConfigName": SLOW});
+    let made = world.create(parts::deployment(function, function, revision, more)).await;
+    eventually("the hook is called", || async { (!callee.calls().is_empty()).then_some(()) }).await;
+    let uid = made["metadata"]["uid"].as_str().expect("a uid");
+    let before = sluice::api::EventName::BeforeAllowTraffic;
+    (callee, sluice::engine::hooks::execution_id(uid, before, function))
+}
+
+#[test]
+fn a_hook_is_not_called_any_more_once_its_event_is_over() {
+    in_world(|world| async move {
+        let (answered, id) = start_busy(&world, "hello").await;
+        let answer = json!({"executionId": id, "status": "Succeeded", "message": "seen by a person"});
+        world.merge("Deployment", "hello", json!({"spec": {"hookResults": [answer]}})).await;
+        let moved = |r: &Value| weights(r) == split("hello", 90, 10);
+        world.until("HTTPRoute", "hello", "traffic moves", moved).await;
+        let calls = answered.calls().len();
+        // Somebody who is called from now on tells how much time has passed: the first one's turn would have come.
+        let (busy, _) = start_busy(&world, "other").await;
+        eventually("the other one is called again and again", || async {
+            (busy.calls().len() >= 5).then_some(())
+        })
+        .await;
+        assert_eq!(answered.calls().len(), calls, "nobody awaits its answer");
     });
 }

@@ -29,12 +29,12 @@ fn one_of_two_acts_hands_over_within_three_seconds_when_asked_to_end_and_is_repl
         assert_eq!(done["status"]["traffic"]["steps"].as_array().map(Vec::len), Some(4));
 
         world.start("one");
-        let before = world.get("Lease", "sluice-controller").await;
+        let before = world.get("Lease", &world.lease()).await;
         let killed = Instant::now();
         world.take("two").kill();
         world.until_led_by("one").await;
         assert!(killed.elapsed() < TAKE_OVER, "{:?}", killed.elapsed());
-        let after = world.get("Lease", "sluice-controller").await;
+        let after = world.get("Lease", &world.lease()).await;
         let transitions = |lease: &Value| lease["spec"]["leaseTransitions"].as_i64().unwrap_or_default();
         assert_eq!(transitions(&after), transitions(&before) + 1);
         world.deploy("second", "hello", "1", config).await;

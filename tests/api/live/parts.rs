@@ -13,6 +13,8 @@ pub fn resource(kind: &str) -> ApiResource {
         "Service" => ("", "v1", "services"),
         "Job" => ("batch", "v1", "jobs"),
         "Lease" => ("coordination.k8s.io", "v1", "leases"),
+        "Role" => ("rbac.authorization.k8s.io", "v1", "roles"),
+        "RoleBinding" => ("rbac.authorization.k8s.io", "v1", "rolebindings"),
         "EndpointSlice" => ("discovery.k8s.io", "v1", "endpointslices"),
         "Event" => ("events.k8s.io", "v1", "events"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1", "httproutes"),

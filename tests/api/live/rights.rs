@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::callee::Callee;
+use super::deletion::start_job;
 use super::parts;
 use super::world::World;
 use crate::server::{create_namespace, eventually, with_namespace};
@@ -40,5 +41,30 @@ fn a_release_that_watches_one_namespace_deploys_calls_rolls_back_and_prunes_ther
         };
         eventually("the desired revision serves", done).await;
         world.expect_enough_rights();
+    });
+}
+
+#[test]
+fn a_watched_namespace_goes_though_it_loses_its_roles_before_what_is_held_in_it() {
+    with_namespace(|client, namespace| async move {
+        let home = create_namespace(&client).await;
+        let world = World::new(client, namespace.clone(), home, Some(&namespace)).await;
+        world.start("one");
+        world.until_led_by("one").await;
+        world.prepare("hello", json!({})).await;
+        world.prepare("other", json!({})).await;
+        world.apply(&parts::job_hook("check", "probe")).await;
+        world.start_slow("running", "other").await;
+        start_job(&world, "checking").await;
+        // The order in which a namespace is emptied is nobody's: this one is the worst.
+        for kind in ["RoleBinding", "Role"] {
+            for object in world.list(kind).await {
+                world.delete(kind, object["metadata"]["name"].as_str().expect("a name")).await;
+            }
+        }
+        let has_lost = || async { (!world.may_create("batch", "jobs").await).then_some(()) };
+        eventually("the rights are gone", has_lost).await;
+        world.delete("Namespace", &namespace).await;
+        world.until_gone("Namespace", &namespace).await;
     });
 }

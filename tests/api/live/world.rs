@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -82,7 +83,23 @@ impl World {
         let holds = |lease: &Value| lease["spec"]["holderIdentity"] == identity;
         let api = Api::namespaced_with(self.client.clone(), &self.home, &resource("Lease"));
         let what = format!("{identity} leads");
-        self.watch_until(api, "sluice-controller", &what, |lease| lease.is_some_and(holds)).await;
+        self.watch_until(api, &self.lease(), &what, |lease| lease.is_some_and(holds)).await;
+    }
+
+    /// The name of the release's Lease.
+    pub fn lease(&self) -> String {
+        format!("{}-controller", self.home)
+    }
+
+    /// Whether the controllers may create that of the namespace.
+    pub async fn may_create(&self, group: &str, resource: &str) -> bool {
+        let spec = json!({
+            "user": self.user(),
+            "resourceAttributes": {"namespace": self.namespace, "verb": "create", "group": group, "resource": resource},
+        });
+        let review: SubjectAccessReview = serde_json::from_value(json!({"spec": spec})).expect("a review");
+        let answer = Api::all(self.client.clone()).create(&PostParams::default(), &review).await;
+        answer.expect("an answer").status.expect("a status").allowed
     }
 
     /// Whom the API server takes the controllers for.

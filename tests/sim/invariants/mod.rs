@@ -149,7 +149,7 @@ impl Ledger {
             return Ok(());
         }
         weights::the_replacement_never_goes_back(deployment, before, after)?;
-        weights::a_written_step_is_on_record(deployment, after)
+        weights::a_written_step_is_on_record(deployment, before, after)
     }
 
     fn take_down(&mut self, commit: &Commit) {

@@ -26,8 +26,8 @@ pub fn only_weights_change(before: &Route, after: &Route) -> Holds {
         return broken("the route lost something beside its weights".into());
     }
     for (index, (old, new)) in before.rules.iter().zip(&after.rules).enumerate() {
-        if old.filters != new.filters {
-            return broken(format!("the filters of rule {index} changed"));
+        if (&old.matches, &old.filters) != (&new.matches, &new.filters) {
+            return broken(format!("the matches or filters of rule {index} changed"));
         }
         for backend in &new.backends {
             let bare = |b: &Backend| (b.port, b.filters.clone());
@@ -81,11 +81,12 @@ pub fn the_replacement_never_goes_back(deployment: &Deployment, before: &Route, 
 }
 
 /// What is written is a step that was recorded before: the last one, or, by a late hand, one before it.
-pub fn a_written_step_is_on_record(deployment: &Deployment, after: &Route) -> Holds {
+pub fn a_written_step_is_on_record(deployment: &Deployment, before: &Route, after: &Route) -> Holds {
     let Some(pair) = pair(deployment) else { return Ok(()) };
     let traffic = deployment.status.as_ref().and_then(|s| s.traffic.as_ref());
     let steps = traffic.map(|t| t.steps.as_slice()).unwrap_or_default();
-    for rule in &after.rules {
+    let written = before.rules.iter().zip(&after.rules).filter(|(old, new)| old != new);
+    for (_, rule) in written {
         let Some((part, whole)) = share(rule, &pair) else { continue };
         let is_known = steps.iter().any(|s| (part * 100 - i64::from(s.weight) * whole).abs() * 2 <= whole);
         if !is_known {

@@ -61,7 +61,7 @@ pub async fn leader_frozen(mut story: Story) {
 
 /// Kills the controller every few seconds until `goal` is reached. Now and then it lives for longer than the three seconds for
 /// which endpoints must have been ready before the first step.
-async fn while_killed<T>(pod: &str, goal: impl Future<Output = T>) -> T {
+pub async fn while_killed<T>(pod: &str, goal: impl Future<Output = T>) -> T {
     let kills = async {
         for pause in [2_300, 3_700, 7_100].into_iter().cycle() {
             tokio::time::sleep(Duration::from_millis(pause)).await;
