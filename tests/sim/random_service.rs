@@ -75,7 +75,6 @@ fn content(rng: &mut Rng) -> String {
 
 fn deed(world: &mut World, rng: &mut Rng) {
     let name = rng.pick(&NAMES[..3]);
-    let side = rng.pick(&[A, B]);
     let after = rng.between(0, 90_000);
     match rng.between(0, 24) {
         0..=2 => {
@@ -118,6 +117,14 @@ fn deed(world: &mut World, rng: &mut Rng) {
             let replicas = rng.pick(&[0, 1, 3, 4]);
             world.then(format!("wants {replicas} replicas"), at_once, after, move |w| resize(w, replicas));
         }
+        kind => breakage(world, rng, kind, after),
+    }
+}
+
+/// Somebody or something breaks a side.
+fn breakage(world: &mut World, rng: &mut Rng, kind: i64, after: i64) {
+    let side = rng.pick(&[A, B]);
+    match kind {
         11 | 12 => {
             world.then(format!("evicts the pods of {side}"), at_once, after, move |w| evict(w, side, None));
         }

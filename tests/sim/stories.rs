@@ -63,8 +63,11 @@ fn hooked(world: &mut World, event: &'static str) {
     );
 }
 
+/// How a story begins.
+type Tell = fn() -> World;
+
 /// Every Function story.
-const STORIES: &[(&str, fn() -> World)] = &[
+const STORIES: &[(&str, Tell)] = &[
     ("all_at_once", || {
         let mut w = plain(json!({}));
         deploys(&mut w, "d1", "2");

@@ -134,12 +134,17 @@ fn use_of_idle(draft: &Draft<'_>, resolved: &Resolved, service: &ResolvedService
     if production.is_still() {
         return Use::None;
     }
+    let side = draft.facts.services.get(&service.replacement.target_group);
+    let is_dead = side.is_some_and(|s| s.ready == Some(0));
+    // A rollback whose original has vanished makes it anew, whatever weight still lies there.
+    if is_dead && draft.status.is_rollback() {
+        return Use::None;
+    }
     let Some(route) = draft.facts.route.as_ref() else { return Use::Untaken };
     if !weights::stands_at(route, production.pair, 0) {
         return Use::Serves;
     }
-    let side = draft.facts.services.get(&service.replacement.target_group);
-    if side.is_some_and(|s| s.ready == Some(0)) {
+    if is_dead {
         return Use::None;
     }
     // A front Service does not say since when it has been switched: it was before this deployment began.

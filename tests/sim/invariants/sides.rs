@@ -10,18 +10,26 @@ use sluice::api::{
     Creator, DeletionPolicy, Deployment, DeploymentGroup, EventStatus, OriginalAction, TASK_SET_LABEL,
 };
 
-use super::super::kubelet::selects;
+use super::super::kubelet::{ready_behind, selects};
 use super::super::objects::{Key, Kind, Object, Route, Rule, Service, TaskSet};
 use super::super::store::{Actor, Commit, Store};
 use super::{Breach, Holds, Ledger, listener};
+
+/// One generation of a route.
+struct Written {
+    generation: i64,
+    at: Timestamp,
+    by: Actor,
+    rules: Vec<Rule>,
+}
 
 /// What is remembered of listeners and endpoints.
 #[derive(Default)]
 pub struct Sides {
     /// By Service: how many endpoints were ready since when.
     endpoints: BTreeMap<String, Vec<(Timestamp, usize)>>,
-    /// By route: generation, when, by whom, rules.
-    routes: BTreeMap<String, Vec<(i64, Timestamp, Actor, Vec<Rule>)>>,
+    /// By route: its generations.
+    routes: BTreeMap<String, Vec<Written>>,
     /// By group: the size that was wanted since when.
     wanted: BTreeMap<String, Vec<(Timestamp, i32)>>,
     /// Task sets made by each Deployment's uid.
@@ -41,8 +49,13 @@ impl Sides {
             }
             (_, Some(Object::Route(route))) => {
                 let known = self.routes.entry(route.name.clone()).or_default();
-                if known.last().is_none_or(|(g, ..)| *g != route.generation) {
-                    known.push((route.generation, commit.at, commit.by.clone(), route.rules.clone()));
+                if known.last().is_none_or(|w| w.generation != route.generation) {
+                    known.push(Written {
+                        generation: route.generation,
+                        at: commit.at,
+                        by: commit.by.clone(),
+                        rules: route.rules.clone(),
+                    });
                 }
             }
             (_, Some(Object::Group(group))) => {
@@ -182,7 +195,9 @@ fn no_front_for_the_dead(
     let services = store.all(Kind::Service).filter_map(Object::service);
     let twin = services.clone().find(|s| s.selector == after.selector && s.name != after.name);
     let was = services.clone().find(|s| s.selector == before.selector && s.name != after.name);
-    let is_dead = twin.is_none_or(|s| ledger.sides.was_dead(&s.name, since));
+    // Those behind an original of somebody's own have no Service but the front.
+    let nobody = || ready_behind(store, &after.selector).is_empty();
+    let is_dead = twin.map_or_else(nobody, |s| ledger.sides.was_dead(&s.name, since));
     let other_lives = was.is_some_and(|s| ledger.sides.was_alive(&s.name, since));
     if is_front && is_dead && other_lives {
         return Err(Breach::new("no_weight_for_the_dead", format!("front {}", after.name)));
@@ -228,12 +243,11 @@ fn in_use(
     drain: SignedDuration,
 ) -> Option<String> {
     let written = ledger.sides.routes.get(route)?;
-    if written.iter().any(|(_, when, by, _)| *when >= since && *by == Actor::User) {
+    if written.iter().any(|w| w.at >= since && w.by == Actor::User) {
         return None;
     }
-    let rules =
-        |generation: i64| written.iter().rev().find(|(g, ..)| *g == generation).map(|(.., rules)| rules);
-    if written.last().is_some_and(|(.., rules)| weight(rules, service) > 0) {
+    let rules = |generation: i64| written.iter().rev().find(|w| w.generation == generation).map(|w| &w.rules);
+    if written.last().is_some_and(|w| weight(&w.rules, service) > 0) {
         return Some(format!("route {route} gives it weight"));
     }
     let taken = ledger.taken.get(route).map(Vec::as_slice).unwrap_or_default();

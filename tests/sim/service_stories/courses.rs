@@ -240,6 +240,15 @@ fn fronts() -> Vec<Story> {
             );
             w
         }),
+        Story::new("service/front_service_gives_a_foreign_original_back", || {
+            let listener = json!({"productionListener": {"service": {"name": "web"}}, "testListener": null});
+            let events = json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}});
+            let mut w = empty(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", events), listener);
+            legacy(&mut w, "web");
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
+            w
+        }),
         Story::new("service/front_service_is_rolled_back", || {
             let events = json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}});
             let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", events));

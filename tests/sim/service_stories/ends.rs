@@ -142,6 +142,13 @@ fn installs() -> Vec<Story> {
             w.then("stops d1", made, 0, |w| stop(w, "d1", None));
             w
         }),
+        Story::new("service/original_is_deleted_and_rolled_back_to", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes the original's task set", weight_is(B, 50), 5_000, |w| delete_behind(w, A));
+            w.then("stops d1", at_once, 10_000, |w| stop(w, "d1", None));
+            w
+        }),
         Story::new("service/gateway_is_silent_from_the_shift_on", || {
             let mut w = plain(rolling_back());
             deploys(&mut w, "d1", "web-2");

@@ -7,7 +7,7 @@ type Tell = fn() -> World;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    let all: Vec<(&str, Tell)> = before().into_iter().chain(during()).collect();
+    let all: Vec<(&str, Tell)> = [before(), edits(), during()].into_iter().flatten().collect();
     all.into_iter().map(|(name, tell)| Story::new(format!("service/{name}"), tell)).collect()
 }
 
@@ -77,7 +77,8 @@ fn before() -> Vec<(&'static str, Tell)> {
     ]
 }
 
-fn during() -> Vec<(&'static str, Tell)> {
+/// What somebody does to the selectors and weights meanwhile.
+fn edits() -> Vec<(&'static str, Tell)> {
     vec![
         ("selector_changed_mid_install", || {
             let mut w = plain(rolling_back());
@@ -112,6 +113,12 @@ fn during() -> Vec<(&'static str, Tell)> {
             });
             w
         }),
+    ]
+}
+
+/// What somebody does to other objects meanwhile.
+fn during() -> Vec<(&'static str, Tell)> {
+    vec![
         ("test_listener_set_back_by_hand", || {
             let mut w = plain(rolling_back());
             job_hook(&mut w, "probe", "passes");
