@@ -267,10 +267,20 @@ fn random_worlds_are_worth_their_time() {
         let _ = world.run();
         for deployment in world.store.all(Kind::Deployment).filter_map(Object::deployment) {
             let code = deployment.status.as_ref().and_then(|s| s.error_information.clone()).map(|e| e.code);
-            *ends.entry(code.unwrap_or_else(|| deployment.phase().to_string())).or_default() += 1;
+            let end = code.unwrap_or_else(|| deployment.phase().to_string());
+            if seed % 2 == 1 {
+                let is_rollback = deployment.status.as_ref().is_some_and(|s| s.is_rollback());
+                let end = if is_rollback && end == "Succeeded" { "rolled back" } else { &end };
+                *ends.entry(format!("service {end}")).or_default() += 1;
+            } else {
+                *ends.entry(end).or_default() += 1;
+            }
         }
     }
-    for wanted in ["Succeeded", "ManualStop", "HookExecutionFailure", "NoReadyEndpoints"] {
+    let service =
+        ["service Succeeded", "service Timeout", "service HookExecutionFailure", "service rolled back"];
+    let function = ["Succeeded", "ManualStop", "HookExecutionFailure", "NoReadyEndpoints"];
+    for wanted in function.into_iter().chain(service) {
         assert!(ends.contains_key(wanted), "{wanted} never happened: {ends:?}");
     }
 }

@@ -46,7 +46,14 @@ pub fn only_weights_change(before: &Route, after: &Route) -> Holds {
 
 /// The pair's weights keep their sum, or become 100 where the pair is alone; every other backend keeps its weight.
 pub fn the_pair_keeps_its_sum(deployment: &Deployment, before: &Route, after: &Route) -> Holds {
-    let Some(pair) = pair(deployment) else { return Ok(()) };
+    let Some(mut pair) = pair(deployment) else { return Ok(()) };
+    let resolved = deployment.status.as_ref().and_then(|s| s.resolved.as_ref());
+    if let Some(service) = resolved.and_then(|r| r.service.as_ref())
+        && service.production.name != after.name
+    {
+        // The test listener's are the two target groups, whoever serves.
+        pair.0.clone_from(&service.other_target_group);
+    }
     for (index, (old, new)) in before.rules.iter().zip(&after.rules).enumerate() {
         let others = |rule: &Rule| -> Vec<Backend> {
             rule.backends.iter().filter(|b| b.service != pair.0 && b.service != pair.1).cloned().collect()
