@@ -3,5 +3,5 @@
 .PHONY: bench
 bench: $(HELM) ## Requests, CPU, memory and lateness of N=500 Deployments (STEPS=10 INTERVAL=5s IDLE=60s; BENCH_DOCS=1 writes the page)
 	@$(E2E_DIR)/tools.sh etcd kube-apiserver
-	cargo build --locked --release --bin sluice-controller
+	@$(E2E_DIR)/image.sh
 	cargo test --locked --test bench

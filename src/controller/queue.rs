@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const REFUSED: Duration = Duration::from_secs(30);
 /// Reconciles of one kind under way at once: more of them make the API server no faster, and each holds its object, a request
 /// and a stream of the connection, some 15 KiB.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 /// A pause that stands for none.
 const FAR: SignedDuration = SignedDuration::from_hours(24);
 

@@ -21,7 +21,7 @@ const WATCH_CLIENTS: usize = 8;
 const STREAM_CLIENTS: usize = 2;
 
 /// Objects whose Events are published at once.
-const EVENTS_AT_ONCE: usize = 8;
+const EVENTS_AT_ONCE: usize = 16;
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What a Deployment costs: requests by verb and resource, CPU, memory, and how late a step is, on a real API server.
 //!
-//! The controller runs as its own release build, with its own account and the chart's rights; `gateway` plays the gateway's part
+//! The controller runs as the program that is in the image, with its own account and the chart's rights; `gateway` plays the gateway's part
 //! (route status, nothing else); `audit` reads who asked for what, and when, from the API server's own log; `report` holds the
 //! budget. `make bench`, with `N=500 STEPS=10 INTERVAL=5s IDLE=60s` as its parameters; `BENCH_STRICT=1` also holds the budgets
 //! that depend on a quiet machine (CPU, memory, lateness). Ends with 1 when a budget is broken.

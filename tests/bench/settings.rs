@@ -17,7 +17,7 @@ pub struct Settings {
     pub is_strict: bool,
     /// Where the API server, its audit log and the controller's log are.
     pub folder: PathBuf,
-    /// The controller's release build.
+    /// The controller: the very program that is in the image.
     pub controller: PathBuf,
     /// True if the figures go to docs/benchmarks.md.
     pub writes_docs: bool,
@@ -29,7 +29,7 @@ impl Settings {
     /// Panics on what it cannot read: a bench of another size than asked for is worth nothing.
     pub fn from_environment() -> Self {
         let target = root().join("target");
-        let release = target.join("release/sluice-controller");
+        let shipped = target.join("image/context/sluice-controller");
         Self {
             deployments: number("N", 500),
             steps: number("STEPS", 10),
@@ -37,7 +37,7 @@ impl Settings {
             idle: length("IDLE", "60s"),
             is_strict: variable("BENCH_STRICT").is_some(),
             folder: variable("BENCH_DIR").map_or_else(|| target.join("bench"), PathBuf::from),
-            controller: variable("BENCH_CONTROLLER").map_or(release, PathBuf::from),
+            controller: variable("BENCH_CONTROLLER").map_or(shipped, PathBuf::from),
             writes_docs: variable("BENCH_DOCS").is_some_and(|v| v == "1"),
             wrapper: variable("BENCH_WRAPPER")
                 .map(|w| w.split_whitespace().map(str::to_owned).collect())
