@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use sluice::api::TASK_SET_LABEL;
+
 use super::objects::{Kind, Object};
 use super::parallel::in_parallel;
 use super::stories::{Story, stories};
@@ -28,11 +30,19 @@ pub fn end_of(world: &World) -> String {
             let _ = writeln!(end, "{} {} {}", route.name, backend.service, backend.weight);
         }
     }
-    for task_set in world.store.all(Kind::TaskSet).filter_map(Object::task_set) {
-        let _ = writeln!(end, "{} {}", task_set.name, task_set.replicas);
+    let mut task_sets: Vec<_> = world.store.all(Kind::TaskSet).filter_map(Object::task_set).collect();
+    task_sets.sort_by_key(|t| t.task_definition.clone());
+    for task_set in task_sets {
+        let _ = writeln!(end, "a task set of {:?} {}", task_set.task_definition, task_set.replicas);
     }
     for service in world.store.all(Kind::Service).filter_map(Object::service) {
-        let _ = writeln!(end, "{} {:?}", service.name, service.selector);
+        // Names of task sets follow the order in which other things were made.
+        let own = service.selector.get(TASK_SET_LABEL).and_then(|name| world.store.task_set(name));
+        match own {
+            Some(own) => writeln!(end, "{} sends to {:?}", service.name, own.task_definition),
+            None => writeln!(end, "{} selects {:?}", service.name, service.selector),
+        }
+        .unwrap();
     }
     for group in world.store.all(Kind::Group).filter_map(Object::group) {
         let status = group.status.clone().unwrap_or_default();
