@@ -181,7 +181,7 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
 
 /// Since when the gateway has had what the step wrote. Somebody may have written the very same numbers just before us:
 /// then our write changed nothing, and the generation that was decided on is the one that counts.
-fn served_since(route: &RouteFact, step: Step) -> Option<Timestamp> {
+pub fn served_since(route: &RouteFact, step: Step) -> Option<Timestamp> {
     let written = if route.generation == step.generation { step.generation } else { step.generation + 1 };
     route.served_since(written)
 }

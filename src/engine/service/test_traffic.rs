@@ -13,7 +13,7 @@ use crate::engine::facts::{GatewayFact, RouteFact};
 use crate::engine::plan::{Act, SetWeights};
 use crate::engine::scope::Scope;
 use crate::engine::shift::{self, Settled, Verdict};
-use crate::engine::shift_follow::GATEWAY_PATIENCE;
+use crate::engine::shift_follow::{GATEWAY_PATIENCE, served_since};
 use crate::engine::weights::{self, Pair};
 use crate::engine::words;
 
@@ -137,20 +137,30 @@ fn follow(
         return changed(draft, listener);
     }
     match &route.gateway {
-        GatewayFact::Taken => {
-            let now = draft.now;
-            if let Some(step) = &mut draft.status.test_traffic {
-                step.served_time = Some(now);
-            }
-            draft.status.waiting = None;
-            Verdict::Done
-        }
+        GatewayFact::Taken => taken(draft, route, step),
         GatewayFact::Refused(words) => {
             let cause = format!("the gateway does not serve HTTPRoute {} as written: {words}", route.name);
             shift::hold(draft, "RouteRefused", cause, "the deployment waits until it does")
         }
         GatewayFact::Silent | GatewayFact::Behind => silent(draft, route, step),
     }
+}
+
+/// A gateway says that it has accepted a route before it serves it: what the next hook asks must be the replacement.
+fn taken(draft: &mut Draft<'_>, route: &RouteFact, step: Step) -> Verdict {
+    let Some(sighted) = served_since(route, step) else { return Verdict::Running };
+    let served = sighted.max(step.time);
+    let was_written = route.generation > step.generation;
+    let settled = if was_written { served + shift::SETTLE } else { served };
+    if draft.now < settled {
+        draft.wake_at(settled);
+        return Verdict::Running;
+    }
+    if let Some(step) = &mut draft.status.test_traffic {
+        step.served_time = Some(served);
+    }
+    draft.status.waiting = None;
+    Verdict::Done
 }
 
 fn refused(draft: &mut Draft<'_>, route: &RouteFact) -> Verdict {

@@ -132,6 +132,8 @@ pub async fn route_reset(mut story: Story) {
     story.phase("to-2", "Succeeded").await;
     let is_told = |g: &Value| g["status"]["lastSuccessfulDeployment"]["name"] == "to-2";
     story.until(GROUP, "hello", "it knows its last success", is_told).await;
+    // The drain that docs/function.md asks for: a gateway says that it has accepted a route before it serves it.
+    story.measure(5).await;
     story.patch(WORKLOAD, "hello-1", &json!({"spec": {"replicas": 0}})).await;
     story
         .until(WORKLOAD, "hello-1", "its pods are gone", |w| w["status"].get("readyReplicas").is_none())
