@@ -33,8 +33,9 @@ pub async fn reconcile(group: Arc<DeploymentGroup>, context: Arc<Context>) -> Re
     if !context.is_leading() {
         return Err(Error::LeaseLost);
     }
+    let mut version = None;
     if let Some(status) = &plan.record {
-        let version = write::replace_status(&context.client, group.as_ref(), status.as_ref()).await?;
+        version = write::replace_status(&context.client, group.as_ref(), status.as_ref()).await?;
         context.expectations.note(key.clone(), version.as_deref(), clock::now());
         context.metrics.count_write("deploymentgroups/status");
     }
@@ -46,7 +47,7 @@ pub async fn reconcile(group: Arc<DeploymentGroup>, context: Arc<Context>) -> Re
         if !context.is_leading() || clock::now().duration_since(now) >= ACT_EXPIRY {
             return Err(Error::Conflict { what: format!("an act of {}", key.name) });
         }
-        carry_out(&context, &key, &group, act).await?;
+        carry_out(&context, &key, &write::Seen::new(group.as_ref(), version.clone()), &group, act).await?;
     }
     tell(&context, group.as_ref(), plan.notes);
     Ok(plan.wake.map_or_else(Action::await_change, |at| Action::requeue(clock::until(at, clock::now()))))
@@ -190,6 +191,7 @@ fn serving(
 async fn carry_out(
     context: &Arc<Context>,
     key: &ObjectKey,
+    seen: &write::Seen,
     group: &DeploymentGroup,
     act: &GroupAct,
 ) -> Result<(), Error> {
@@ -204,7 +206,7 @@ async fn carry_out(
             context.expectations.note(route, version.as_deref(), clock::now());
             Ok(())
         }
-        _ => service_group::carry_out(context, key, group, act).await,
+        _ => service_group::carry_out(context, key, seen, group, act).await,
     }
 }
 

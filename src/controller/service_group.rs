@@ -78,6 +78,7 @@ impl Look<'_> {
 pub async fn carry_out(
     context: &Arc<Context>,
     key: &ObjectKey,
+    seen: &write::Seen,
     group: &DeploymentGroup,
     act: &GroupAct,
 ) -> Result<(), Error> {
@@ -89,13 +90,11 @@ pub async fn carry_out(
     };
     match act {
         GroupAct::Hold => {
-            let seen = write::Seen::new(group, None);
-            let version = write::add_finalizer::<DeploymentGroup>(client, &seen, TASK_SET_FINALIZER).await?;
+            let version = write::add_finalizer::<DeploymentGroup>(client, seen, TASK_SET_FINALIZER).await?;
             note("deploymentgroups", "DeploymentGroup", &key.name, version);
         }
         GroupAct::Release => {
-            let seen = write::Seen::new(group, None);
-            write::remove_finalizer::<DeploymentGroup>(client, &seen, TASK_SET_FINALIZER).await?;
+            write::remove_finalizer::<DeploymentGroup>(client, seen, TASK_SET_FINALIZER).await?;
             context.metrics.count_write("deploymentgroups");
         }
         GroupAct::CreateTargetGroup(new) => {

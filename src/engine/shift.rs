@@ -157,14 +157,7 @@ fn next_step(
     }
     match settled_at(draft, service, task_set) {
         Settled::Unknown => return Verdict::Running,
-        Settled::NoEndpoints => {
-            return hold(
-                draft,
-                "NoReadyEndpoints",
-                words::no_endpoints(service),
-                "the next step waits for it",
-            );
-        }
+        Settled::NoEndpoints => return fell_silent(draft, resolved),
         // Endpoints that were missed have only just come back: the gateway learns of them no sooner than at the start.
         Settled::At(at) if at > draft.now && is_held_for_endpoints(draft) => {
             draft.wake_at(at);
@@ -178,6 +171,27 @@ fn next_step(
     note_served(draft, served);
     let (index, generation) = (last.index + 1, route.generation);
     take(draft, resolved, route, Step { index, weight, time: draft.now, served_time: None, generation })
+}
+
+/// The replacement has traffic and nobody to answer it. A service that does not recover in a minute fails while the
+/// original still lives, so that a rollback takes the traffic away; a function's pods are somebody else's to mend.
+pub fn fell_silent(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
+    if let Some(verdict) = repointed(draft, resolved) {
+        return verdict;
+    }
+    let production = Production::of(resolved);
+    let cause = words::no_endpoints(production.pair.replacement);
+    let verdict = hold(draft, "NoReadyEndpoints", cause.clone(), "the next step waits for it");
+    let lives =
+        draft.facts.services.get(production.pair.original).and_then(|s| s.ready).is_some_and(|n| n > 0);
+    let since = draft.status.waiting.as_ref().map_or(draft.now, |w| w.since);
+    let is_over = draft.now.duration_since(since) >= super::draft::PATIENCE;
+    if is_over && lives && production.task_set.is_some() && !draft.status.is_rollback() {
+        let message =
+            format!("{cause}; it had none for {} while it had traffic", Spoken(super::draft::PATIENCE));
+        return Verdict::Failed("CustomerApplicationUnhealthy", message);
+    }
+    verdict
 }
 
 /// Holds while somebody else has pointed the replacement's Service at other pods.

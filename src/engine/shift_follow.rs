@@ -10,8 +10,8 @@ use super::facts::{GatewayFact, RouteFact};
 use super::hooks::HOLD;
 use super::production::Production;
 use super::shift::{
-    Settled, Verdict, WEIGHTS_CHANGED, changed, hold, interval, is_held_for_endpoints, note_served, pair,
-    settled_at, write,
+    Settled, Verdict, WEIGHTS_CHANGED, changed, fell_silent, hold, interval, is_held_for_endpoints,
+    note_served, pair, settled_at, write,
 };
 use super::weights;
 use super::words;
@@ -168,6 +168,10 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
         note_served(draft, served);
         return Stand::Verdict(Verdict::Done);
     }
+    if draft.now < due && is_silent(draft, resolved) {
+        draft.wake_at(due);
+        return Stand::Verdict(fell_silent(draft, resolved));
+    }
     if draft.now < due {
         if draft.status.waiting.take().is_some() {
             let split = words::split(pair(resolved), step.weight);
@@ -177,6 +181,13 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
         return Stand::Verdict(Verdict::Running);
     }
     Stand::Due(served)
+}
+
+/// True if nobody answers for a service's replacement, which has traffic.
+fn is_silent(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let production = Production::of(resolved);
+    let settled = production.task_set.map(|t| settled_at(draft, production.pair.replacement, Some(t)));
+    matches!(settled, Some(Settled::NoEndpoints))
 }
 
 /// Since when the gateway has had what the step wrote. Somebody may have written the very same numbers just before us:
