@@ -73,6 +73,7 @@ pub struct ResolvedSide {
     pub task_definition: Option<String>,
     /// The selector under which it serves, by which a front Service finds it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
     pub selector: BTreeMap<String, String>,
     /// The target port behind it, by which a front Service finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

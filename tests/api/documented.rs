@@ -35,11 +35,15 @@ fn every_text_has_an_end() {
 }
 
 #[test]
-fn only_a_jobs_template_is_stored_unpruned() {
+fn only_templates_of_pods_are_stored_unpruned() {
     let free = "x-kubernetes-preserve-unknown-fields";
     assert_eq!(
         violations(|f| f.schema.get(free).is_some()),
-        ["Deployment status.resolved.hooks[].job", "LifecycleHook spec.job.template"]
+        [
+            "Deployment status.resolved.hooks[].job",
+            "Deployment status.resolved.service.podTemplate",
+            "LifecycleHook spec.job.template"
+        ]
     );
 }
 

@@ -49,7 +49,7 @@ fn least() -> [(&'static str, Value, Value); 6] {
             json!({
                 "applicationRef": {"name": "hello"},
                 "concurrencyPolicy": "Queue",
-                "revisionHistoryLimit": 10,
+                "deletionPolicy": "Orphan", "revisionHistoryLimit": 10,
                 "function": {"versionService": "{name}-{version}", "aliases": aliases},
             }),
         ),

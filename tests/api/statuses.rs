@@ -16,12 +16,15 @@ use sluice::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Li
 use crate::definitions;
 use crate::server::with_namespace;
 
-/// A value that has every property of the schema; each list has one item.
+/// A value that has every property of the schema; each list and each map has one item.
 fn fullest(schema: &Value) -> Value {
     if let Some(one) = schema["enum"].get(0) {
         return one.clone();
     }
     match (schema["type"].as_str(), schema["format"].as_str()) {
+        (Some("object"), _) if schema["additionalProperties"].is_object() => {
+            json!({"key": fullest(&schema["additionalProperties"])})
+        }
         (Some("object"), _) => {
             let properties = schema["properties"].as_object().into_iter().flatten();
             properties.map(|(name, property)| (name.clone(), fullest(property))).collect()
