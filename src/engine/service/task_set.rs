@@ -42,7 +42,11 @@ pub fn wanted(draft: &Draft<'_>) -> Option<i32> {
 
 /// The act that gives a task set `replicas` pods; `None` if it has them, or is not there.
 pub fn scale(draft: &Draft<'_>, name: &str, replicas: i32) -> Option<Act> {
-    let task_set = draft.facts.task_sets.get(name).filter(|t| !t.is_going && t.replicas != replicas)?;
+    let task_set = draft
+        .facts
+        .task_sets
+        .get(name)
+        .filter(|t| !t.is_going && t.group_uid.is_some() && t.replicas != replicas)?;
     Some(Act::ScaleTaskSet(ScaleTaskSet {
         name: name.into(),
         uid: task_set.uid.clone(),

@@ -51,7 +51,7 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
 }
 
 fn is_gone(draft: &Draft<'_>, name: &str) -> bool {
-    draft.facts.task_sets.get(name).is_none_or(|t| t.replicas == 0 || t.is_going)
+    draft.facts.task_sets.get(name).is_none_or(|t| t.replicas == 0 || t.is_going || t.group_uid.is_none())
 }
 
 /// Scales to 0. Done as soon as that is what is wanted: how long its pods take to end is theirs.
