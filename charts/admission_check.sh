@@ -107,7 +107,8 @@ install_chart() {
   mkdir "$WORK/chart"
   cp -r charts/sluice/. "$WORK/chart"
   "$HELM" template sluice "$WORK/chart" --namespace sluice-system --set crds.enabled=false \
-    --show-only templates/rbac.yaml --show-only templates/userroles.yaml --show-only templates/admissionpolicy.yaml > "$WORK/chart.yaml"
+    --show-only templates/rbac.yaml --show-only templates/userroles.yaml --show-only templates/admissionpolicy.yaml \
+    --show-only templates/instancepolicy.yaml > "$WORK/chart.yaml"
   kubectl create namespace sluice-system --dry-run=client --output=yaml | kubectl apply --server-side --filename=- > /dev/null
   kubectl apply --server-side --force-conflicts --filename="$WORK/chart.yaml" > /dev/null
 }
@@ -151,7 +152,8 @@ is_type_checked() {
 
 check_types() {
   local policy
-  for policy in sluice-deployment-verbs.sluice-system sluice-finalizers.sluice-system; do
+  for policy in deployment-verbs finalizers assignments agents instance-status; do
+    policy=sluice-$policy.sluice-system
     wait_until "the type check of $policy" is_type_checked "$policy"
     TRIED=$((TRIED + 1))
     kubectl get validatingadmissionpolicy "$policy" --output=json > "$WORK/policy.json"
@@ -221,6 +223,33 @@ check_finalizers() {
   allowed "the controller lets go of a group" set_finalizers "$ACCOUNT" $group held '[]'
 }
 
+write_status() {
+  as "$1" patch instances.sluice.dev host --subresource=status --type=merge --patch="{\"status\": $2}"
+}
+
+# The policies alone: by RBAC everybody here may write instances.
+check_instances() {
+  local agent=system:serviceaccount:$SPACE:sluice-agent-host other=system:serviceaccount:$SPACE:sluice-agent-other k="kubectl --namespace $SPACE create"
+  local work='{"assignments": [{"deploymentGroup": "g", "deploymentGroupId": "g", "deployment": "d", "deploymentUid": "d", "application": "a"}]}'
+  local ready='{"conditions": [{"type": "Ready", "status": "True", "reason": "Heard", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}]}'
+  jq -n '{apiVersion: "sluice.dev/v1alpha1", kind: "Instance", metadata: {name: "host"}, spec: {tags: {env: "prod"}}}' > "$WORK/host.json"
+  $k role wide --verb=get,patch --resource=instances.sluice.dev,instances.sluice.dev/status > /dev/null
+  $k rolebinding wide --role=wide --user=editor --user="$agent" --user="$other" > /dev/null
+  wait_until "the wide role" as editor create --filename="$WORK/host.json"
+  wait_until "the rights to a status" write_status "$agent" '{"agent": {"version": "1"}}'
+  allowed "the agent reports" write_status "$agent" '{"agent": {"version": "2"}, "installed": []}'
+  denied "the agent says that it is ready" 'the controller' write_status "$agent" "$ready"
+  denied "another agent reports" 'another host' write_status "$other" '{"agent": {"version": "3"}}'
+  denied "an editor reports" 'verb "assign"' write_status editor '{"agent": {"version": "3"}}'
+  denied "the agent changes its tags" 'changes nothing' as "$agent" patch instances.sluice.dev host --type=merge --patch='{"spec": {"tags": null}}'
+  denied "an editor assigns" 'verb "assign"' as editor patch instances.sluice.dev host --type=merge --patch="{\"spec\": $work}"
+  allowed "the controller assigns" as "$ACCOUNT" patch instances.sluice.dev host --type=merge --patch="{\"spec\": $work}"
+  jq -n --argjson status "$ready" '{apiVersion: "sluice.dev/v1alpha1", kind: "Instance", metadata: {name: "host"}, status: $status}' > "$WORK/ready.json"
+  allowed "the controller says that it is ready" as "$ACCOUNT" apply --server-side --subresource=status --validate=false --field-manager=controller --filename="$WORK/ready.json"
+  allowed "the agent reports again" write_status "$agent" '{"agent": {"version": "3"}}'
+  denied "an editor takes the assignment away" 'verb "assign"' as editor patch instances.sluice.dev host --type=merge --patch='{"spec": {"assignments": null}}'
+}
+
 can() {
   [ "$(as "$ACCOUNT" auth can-i "$@" 2> /dev/null)" = yes ]
 }
@@ -240,7 +269,7 @@ check_rights() {
   done
   denied "the controller may change a deployment's whole object" '' can update deployments.sluice.dev
   denied "the controller may stop" '' can stop deployments.sluice.dev
-  denied "the controller may change services" '' can patch services
+  denied "the controller may replace services" '' can update services
   allowed "the controller may create deployments" can create deployments.sluice.dev
   allowed "the controller may patch routes" can_patch_routes
   allowed "the controller may update a deployment's status" can update deployments.sluice.dev --subresource=status
@@ -259,6 +288,7 @@ check_verbs
 check_names
 check_apply
 check_finalizers
+check_instances
 check_rights
 [ "$FAILED" -eq 0 ] || exit 1
 echo "admission: $TRIED cases passed"

@@ -68,8 +68,10 @@ check_defaults() {
   local count
   count=$(find "$CHART/crds-generated" -name '*.yaml' | wc -l)
   expect defaults "every definition is rendered and kept" "[.[] | select(.kind == \"CustomResourceDefinition\")] | length == $count and $count > 0 and all(.metadata.annotations[\"helm.sh/resource-policy\"] == \"keep\")"
-  expect defaults "the definitions are the generated ones" '[.[] | select(.kind == "CustomResourceDefinition") | .metadata.name] | sort == ["applications.sluice.dev", "deploymentconfigs.sluice.dev", "deploymentgroups.sluice.dev", "deployments.sluice.dev", "lifecyclehooks.sluice.dev"]'
-  expect defaults "two policies with their bindings" '[.[] | select(.kind | startswith("ValidatingAdmission"))] | length == 4'
+  expect defaults "the definitions are the generated ones" '[.[] | select(.kind == "CustomResourceDefinition") | .metadata.name] | sort == ["applications.sluice.dev", "deploymentconfigs.sluice.dev", "deploymentgroups.sluice.dev", "deployments.sluice.dev", "instances.sluice.dev", "lifecyclehooks.sluice.dev"]'
+  expect defaults "five policies with their bindings" '[.[] | select(.kind | startswith("ValidatingAdmission"))] | length == 10'
+  expect defaults "only the controller has the verb assign" '[.[] | select(.kind | test("Role$")) | select([.rules[].verbs[]] | index("assign")) | .metadata.name] == ["sluice-controller.sluice-system"]'
+  expect defaults "renewals of the Lease, and nothing else, have a flow of their own" '.[] | select(.kind == "FlowSchema") | .metadata.name == "sluice-lease.sluice-system" and .spec.priorityLevelConfiguration.name == "leader-election" and [.spec.rules[].resourceRules[] | [.resources, .namespaces]] == [[["leases"], ["sluice-system"]]]'
   expect defaults "one replica has no disruption budget" '[.[] | select(.kind == "PodDisruptionBudget")] == []'
   expect defaults "the Lease is held by name" '.[] | select(.kind == "Role") | .rules == [{apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"]}, {apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: ["sluice-controller"], verbs: ["get", "update"]}]'
   check_definitions_unchanged
@@ -95,7 +97,7 @@ check_replicas() {
 check_namespaces() {
   render namespaces --set 'watchNamespaces={shop}'
   check_promises namespaces
-  expect namespaces "over the whole cluster it sees Sluice's kinds and one definition, and lets go of what it holds" '[.[] | select(.kind == "ClusterRole" and (.metadata.name | endswith("-controller.sluice-system"))) | .rules[] | .verbs as $verbs | .resources[] | {(.): ($verbs | join(" "))}] | add == {customresourcedefinitions: "get list watch", namespaces: "get", jobs: "patch", deployments: "get list watch patch finalize", "deployments/status": "update", applications: "get list watch", deploymentconfigs: "get list watch", deploymentgroups: "get list watch", lifecyclehooks: "get list watch"}'
+  expect namespaces "over the whole cluster it sees Sluice's kinds and one definition, and lets go of what it holds" '[.[] | select(.kind == "ClusterRole" and (.metadata.name | endswith("-controller.sluice-system"))) | .rules[] | .verbs as $verbs | .resources[] | {(.): ($verbs | join(" "))}] | add == {customresourcedefinitions: "get list watch", namespaces: "get", jobs: "patch", deployments: "get list watch patch finalize", "deployments/status": "update", applications: "get list watch", deploymentconfigs: "get list watch", deploymentgroups: "get list watch", instances: "get list watch", lifecyclehooks: "get list watch"}'
   expect namespaces "its right to Jobs is held to its own" '.[] | select(.kind == "ValidatingAdmissionPolicy" and .metadata.name == "sluice-jobs.sluice-system") | .spec.matchConditions[0].expression == "request.userInfo.username == \u0027system:serviceaccount:sluice-system:sluice\u0027"'
   expect namespaces "the namespace has the rights" '[.[] | select(.kind == "RoleBinding") | .metadata.namespace] | sort == ["shop", "sluice-system"]'
   expect namespaces "the controller is told" '[.[] | select(.kind == "Deployment") | .spec.template.spec.containers[0].args[]] | index("--watch-namespaces=shop") != null'

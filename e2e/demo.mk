@@ -1,7 +1,7 @@
 # The demo, and the README's commands; included by the Makefile at the root.
 .PHONY: demo readme
 
-demo: ## A canary and a rollback under load, in a real cluster; DEMO=service for task sets, CLUSTER=current for your own kubeconfig
+demo: ## A canary and a rollback under load, in a real cluster; DEMO=service for task sets, DEMO=server for hosts, CLUSTER=current for your own kubeconfig
 	@e2e/demo.sh
 
 readme: install ## Runs every command of the README against the running cluster

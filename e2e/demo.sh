@@ -4,9 +4,10 @@
 #
 #   make demo                   in the cluster of this checkout (brought up, chart installed): a function's alias
 #   DEMO=service make demo      a service: taken over from a plain Deployment, then blue/green with test traffic
+#   DEMO=server make demo       six hosts with an agent each, behind one Service
 #   CLUSTER=current make demo   in the cluster of your kubeconfig; see e2e/demo/current.sh for what it expects
 #
-# What differs is in e2e/demo/function.sh and e2e/demo/service.sh: SPACE, EXAMPLES, HOST, tell_story and look_around.
+# What differs is in e2e/demo/{function,service,server}.sh: SPACE, EXAMPLES, HOST, tell_story and look_around.
 # shellcheck source-path=SCRIPTDIR
 # shellcheck disable=SC2034  # the sourced files read these
 set -euo pipefail
@@ -18,7 +19,8 @@ source "$E2E/demo/own.sh"
 case ${DEMO:-function} in
   function) source "$E2E/demo/function.sh" ;;
   service) source "$E2E/demo/service.sh" ;;
-  *) fail "there is no demo '$DEMO': DEMO=function or DEMO=service" ;;
+  server) source "$E2E/demo/server.sh" ;;
+  *) fail "there is no demo '$DEMO': DEMO=function, service or server" ;;
 esac
 
 WORK="$TARGET/demo"

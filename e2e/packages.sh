@@ -18,6 +18,7 @@ sysctl procps
 openssl openssl
 jq jq
 lua5.1 lua5.1
+strace strace
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 "
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Ends and starts one process of the running cluster: e2e/restart.sh kube-apiserver [--kill]; with --kill it ends by SIGKILL.
-# Names: etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy containerd kubelet coredns traefik
+# Names: etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy containerd kubelet coredns metrics traefik
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/cluster/all.sh"

@@ -7,7 +7,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/cluster/paths.sh"
 source "$E2E/cluster/inputs.sh"
 
 KUBERNETES=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
-PROGRAMS=(etcd "${KUBERNETES[@]}" helm traefik coredns load)
+# Built by name only: kwok and argo-rollouts, for the bench; registry and versitygw, for the sources.
+PROGRAMS=(etcd "${KUBERNETES[@]}" helm traefik coredns load bundles metrics)
 
 export CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -buildvcs=false -trimpath"
 
@@ -35,6 +36,10 @@ module_folder() {
 # The package that a program is built from.
 package() {
   case $1 in
+    kwok) echo sigs.k8s.io/kwok/cmd/kwok ;;
+    argo-rollouts) echo github.com/argoproj/argo-rollouts/cmd/rollouts-controller ;;
+    registry) echo github.com/distribution/distribution/v3/cmd/registry ;;
+    versitygw) echo github.com/versity/versitygw/cmd/versitygw ;;
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     kube*) echo "k8s.io/kubernetes/cmd/$1" ;;
     helm) echo helm.sh/helm/v4/cmd/helm ;;

@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/cluster/all.sh"
 
-PROCESSES=(node-world etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns traefik)
+PROCESSES=(node-world etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns metrics traefik)
 
 main() {
   require_root
@@ -54,15 +54,18 @@ bring_up() {
   start_kube-scheduler
   start_kube-proxy
   start_coredns
+  start_metrics
   wait "$node" || fail "the images could not be imported"
   start_kubelet
   apply_gateway_kinds
   start_traefik
   apply_gateway
   apply_dns_service
+  apply_metrics_service
   wait_until 120 "the node is ready" k wait --for=condition=Ready --timeout=60s "node/$NODE"
   wait_until 60 "the default service account" k get serviceaccount default -n default
   wait_until 60 "cluster DNS answers" dns_is_ready
+  wait_until 60 "autoscalers get their figures" metrics_are_served
   wait_for_gateway
   write_env
 }
@@ -71,6 +74,7 @@ bring_up() {
 write_env() {
   cat >"$STATE/env.part" <<ENV
 export KUBECONFIG='$KUBECONFIG'
+export KUBECACHEDIR='$KUBECACHEDIR'
 export PRODUCTION_URL='http://$NODE_ADDRESS:$PRODUCTION_PORT'
 export TEST_URL='http://$NODE_ADDRESS:$TEST_PORT'
 export ENTER='${ENTER[*]}'

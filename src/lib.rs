@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  4  bin                                arguments, telemetry, one call
-//!  3  controller            cli          the loops: order of steps, wiring | terminal words
+//!  3  controller  agent     cli          the loops: order of steps, wiring | the host's work | terminal words
 //!  2  traffic  source  hook  platform    drivers: each knows one outside system
 //!  1  engine     cluster     remote      the brain | plumbing to Kubernetes | plumbing to the rest
 //!  0  api        appspec                 words
@@ -14,6 +14,8 @@
 //! set of the status) → **act** (idempotent by key). `tests/check/rooms.rs` holds the arrows.
 #![forbid(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+pub mod agent;
 pub mod api;
 pub mod appspec;
 pub mod cli;

@@ -43,7 +43,7 @@ start_kube-controller-manager() {
   write_kubeconfig "$STATE/pki" kube-controller-manager "$API_SERVER" "$STATE/config/kube-controller-manager.kubeconfig"
   mapfile -t command < <(controller_manager_command "$STATE/pki" "$STATE/config/kube-controller-manager.kubeconfig")
   start_process "$STATE" kube-controller-manager "${ENTER[@]}" "${command[@]}" --bind-address=127.0.0.1 \
-    --node-monitor-grace-period=5m --kube-api-qps=200 --kube-api-burst=400
+    --node-monitor-grace-period=5m --kube-api-qps=200 --kube-api-burst=400 --horizontal-pod-autoscaler-sync-period=3s
 }
 
 start_kube-scheduler() {

@@ -14,7 +14,9 @@ DNS_ADDRESS=10.96.0.10
 API_SERVER="https://$NODE_ADDRESS:6443"
 PRODUCTION_PORT=18080
 TEST_PORT=18081
+METRICS_PORT=6444
 export KUBECONFIG="$STATE/kubeconfig"
+export KUBECACHEDIR="$STATE/discovery"
 
 # kubectl from inside the cluster's network.
 k() { "${ENTER[@]}" kubectl "$@"; }

@@ -6,7 +6,8 @@
 //	sample get URL [HOST]        prints the answer; ends with 1 unless it is a 2xx; HOST is the Host header, if not the URL's
 //
 // The server's settings: VERSION; FAIL=1 answers 500; DELAY=200ms answers late; LINGER=3s is how long it still serves after
-// SIGTERM, while the gateway learns that it goes. A request's ?status=500 and ?delay=100ms do the same for that request alone.
+// SIGTERM, while the gateway learns that it goes. A request's ?status=500 and ?delay=100ms do the same for that request alone. GET
+// /rate?seconds=5 tells how many it answered a second, for autoscalers.
 package main
 
 import (

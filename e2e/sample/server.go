@@ -20,16 +20,18 @@ type settings struct {
 	version string
 	fails   bool
 	delay   time.Duration
+	rate    *rate
 }
 
 // serve answers until SIGTERM, then for $LINGER more: endpoints are withdrawn while the pod already knows that it must go.
 func serve() {
-	s := settings{version: setting("VERSION", "1"), fails: os.Getenv("FAIL") == "1", delay: duration("DELAY", "0s")}
+	s := settings{version: setting("VERSION", "1"), fails: os.Getenv("FAIL") == "1", delay: duration("DELAY", "0s"), rate: &rate{}}
 	linger := duration("LINGER", "3s")
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	addHooks(mux)
+	mux.HandleFunc("GET /rate", s.rate.answer)
 	mux.HandleFunc("/", s.answer)
 	server := &http.Server{Addr: setting("ADDRESS", ":8080"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
@@ -69,6 +71,7 @@ func (s settings) answer(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
+	s.rate.count(time.Now())
 	w.Header().Set("X-Version", s.version)
 	respond(w, status, map[string]string{"version": s.version})
 }

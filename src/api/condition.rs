@@ -7,6 +7,11 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+/// A condition that holds.
+pub const TRUE: &str = "True";
+/// A condition of which nobody can say whether it holds.
+pub const UNKNOWN: &str = "Unknown";
+
 /// What an object's conditions say, before times and generations are filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -86,6 +91,11 @@ pub fn conditions(
         Verdict::Reconciling => vec![build("Ready", "False"), build("Reconciling", "True")],
         Verdict::Stalled => vec![build("Ready", "False"), build("Stalled", "True")],
     }
+}
+
+/// A time as conditions have it.
+pub fn at(time: Timestamp) -> Time {
+    Time(time)
 }
 
 /// The condition of that type, if it is there.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AutoRollback, DeploymentStatus, LocalRef, Phase, Revision};
 
 /// What to deploy, where, and what was asked of it since.
-#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "sluice.dev",
     version = "v1alpha1",
@@ -29,7 +29,10 @@ use super::{AutoRollback, DeploymentStatus, LocalRef, Phase, Revision};
 )]
 #[x_kube(
     validation = Rule::new("self.deploymentGroupRef == oldSelf.deploymentGroupRef").message("spec.deploymentGroupRef is immutable: create another Deployment"),
-    validation = Rule::new("self.revision == oldSelf.revision").message("spec.revision is immutable: create another Deployment"),
+    validation = Rule::new("has(self.revision) == has(oldSelf.revision) && (!has(self.revision) || self.revision == oldSelf.revision)").message("spec.revision is immutable: create another Deployment"),
+    validation = Rule::new("has(self.revision) != (self.deploymentMode == 'Restart')").message("revision must be given, except with deploymentMode Restart, which takes the last successful one again"),
+    validation = Rule::new("self.deploymentMode == oldSelf.deploymentMode && self.ignoreApplicationStopFailures == oldSelf.ignoreApplicationStopFailures && self.updateOutdatedInstancesOnly == oldSelf.updateOutdatedInstancesOnly && has(self.fileExistsBehavior) == has(oldSelf.fileExistsBehavior) && (!has(self.fileExistsBehavior) || self.fileExistsBehavior == oldSelf.fileExistsBehavior)").message("spec: what a Deployment does is immutable (deploymentMode, ignoreApplicationStopFailures, updateOutdatedInstancesOnly, fileExistsBehavior): create another Deployment"),
+    validation = Rule::new("self.deploymentMode != 'Restart' || !self.updateOutdatedInstancesOnly").message("deploymentMode Restart and updateOutdatedInstancesOnly exclude each other: what is outdated cannot be restarted into the present"),
     validation = Rule::new("has(self.description) == has(oldSelf.description) && (!has(self.description) || self.description == oldSelf.description)").message("spec.description is immutable: create another Deployment"),
     validation = Rule::new("has(self.deploymentConfigName) == has(oldSelf.deploymentConfigName) && (!has(self.deploymentConfigName) || self.deploymentConfigName == oldSelf.deploymentConfigName)").message("spec.deploymentConfigName is immutable: create another Deployment"),
     validation = Rule::new("has(self.autoRollback) == has(oldSelf.autoRollback) && (!has(self.autoRollback) || self.autoRollback == oldSelf.autoRollback)").message("spec.autoRollback is immutable: create another Deployment, or say spec.stop.autoRollback when stopping"),
@@ -40,8 +43,13 @@ use super::{AutoRollback, DeploymentStatus, LocalRef, Phase, Revision};
 pub struct DeploymentSpec {
     /// The group to deploy to.
     pub deployment_group_ref: LocalRef,
-    /// What to deploy.
-    pub revision: Revision,
+    /// What to deploy; absent with deploymentMode Restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// Server: Standard installs the revision, Restart runs the last successful one again.
+    #[serde(default, skip_serializing_if = "DeploymentMode::is_standard")]
+    #[schemars(extend("default" = "Standard"))]
+    pub deployment_mode: DeploymentMode,
     /// What this run is for, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -53,6 +61,17 @@ pub struct DeploymentSpec {
     /// Overrides the group's rollback settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_rollback: Option<AutoRollback>,
+    /// Server: true passes over failures of ApplicationStop, BeforeBlockTraffic and AfterBlockTraffic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
+    pub ignore_application_stop_failures: bool,
+    /// Server: what happens to files that are there and not the group's; what the AppSpec says wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_exists_behavior: Option<FileExistsBehavior>,
+    /// Server: true leaves hosts alone that have the revision already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
+    pub update_outdated_instances_only: bool,
     /// Its presence asks for the stop; it cannot be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopRequest>,
@@ -64,6 +83,35 @@ pub struct DeploymentSpec {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["executionId".into()]))]
     pub hook_results: Vec<HookResult>,
+}
+
+/// What a server deployment does on each host.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeploymentMode {
+    /// It installs the revision.
+    #[default]
+    Standard,
+    /// It runs the last successful revision again, without copying what is there.
+    Restart,
+}
+
+impl DeploymentMode {
+    /// True for what the API server takes where nothing is said.
+    fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
+}
+
+/// What to do with a file that is there and not the group's (CodeDeploy's `fileExistsBehavior`).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum FileExistsBehavior {
+    /// Fail.
+    #[default]
+    Disallow,
+    /// Replace it.
+    Overwrite,
+    /// Keep it.
+    Retain,
 }
 
 /// A request to stop.

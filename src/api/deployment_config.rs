@@ -109,7 +109,7 @@ pub enum HealthyHostsType {
 }
 
 /// One zone after the other.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ZonalConfig {
     /// How long the first zone is watched before the next begins, at most 48h; the default is monitorDuration.

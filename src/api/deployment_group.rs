@@ -8,10 +8,16 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::serving::{RouteRestored, Serving};
+
 use super::blue_green::BlueGreen;
 use super::deployment_status::Waiting;
+use super::server_target::ServerTarget;
 use super::service_target::ServiceTarget;
-use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condition};
+use super::{
+    ComputePlatform, ENDPOINTS_FINALIZER, FileExistsBehavior, LocalRef, Phase, ResolvedRevision, Revision,
+    TASK_SET_FINALIZER, condition,
+};
 
 /// Where and how revisions are deployed.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,8 +45,8 @@ use super::{ComputePlatform, LocalRef, Phase, ResolvedRevision, Revision, condit
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[x_kube(
-    validation = Rule::new("has(self.function) != has(self.service)").message("exactly one of function and service must be given: the block of the application's platform"),
-    validation = Rule::new("!has(self.blueGreen) || has(self.service)").message("blueGreen is for service groups: a function's versions are not terminated")
+    validation = Rule::new("[has(self.function), has(self.service), has(self.server)].filter(x, x).size() == 1").message("exactly one of function, service and server must be given: the block of the application's platform"),
+    validation = Rule::new("!has(self.blueGreen) || has(self.service)").message("blueGreen is for service groups: a function's versions are not terminated, and a server group's hosts are updated in place")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentGroupSpec {
@@ -66,7 +72,7 @@ pub struct DeploymentGroupSpec {
     pub auto_rollback: Option<AutoRollback>,
     /// Service: the waits before traffic moves and before the original is terminated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blue_green: Option<BlueGreen>,
+    pub blue_green: Option<Box<BlueGreen>>,
     /// What becomes of what serves when the group is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -75,17 +81,29 @@ pub struct DeploymentGroupSpec {
     pub function: Option<FunctionTarget>,
     /// Blue/green task sets behind two target groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<ServiceTarget>,
+    pub service: Option<Box<ServiceTarget>>,
+    /// Hosts with an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Box<ServerTarget>>,
 }
 
 impl DeploymentGroupSpec {
     /// The platform whose block the group has.
     pub fn platform(&self) -> ComputePlatform {
-        if self.service.is_some() { ComputePlatform::Service } else { ComputePlatform::Function }
+        match () {
+            () if self.service.is_some() => ComputePlatform::Service,
+            () if self.server.is_some() => ComputePlatform::Server,
+            () => ComputePlatform::Function,
+        }
+    }
+
+    /// The finalizer under which the group's end says what becomes of what it made.
+    pub fn finalizer(&self) -> &'static str {
+        if self.server.is_some() { ENDPOINTS_FINALIZER } else { TASK_SET_FINALIZER }
     }
 }
 
-/// What becomes of task sets and target groups when their group is deleted.
+/// What becomes of task sets, target groups and hosts' endpoints when their group is deleted.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
     /// They stay, and serve on; a new group of that name adopts them.
@@ -279,44 +297,12 @@ pub struct SuccessfulDeployment {
     pub revision: ResolvedRevision,
     /// When it ended.
     pub complete_time: Timestamp,
+    /// Server: what it did about files that were there and not the group's; a rollback to it does the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_exists_behavior: Option<FileExistsBehavior>,
     /// What serves since, by which drift is noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Serving>,
-}
-
-/// Which Service has the traffic since the last success.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Serving {
-    /// Function: its name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 253))]
-    pub function: String,
-    /// Function: the version that serves.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 253))]
-    pub version: String,
-    /// The HTTPRoute.
-    #[schemars(length(max = 253))]
-    pub route: String,
-    /// The Service that has the traffic.
-    #[schemars(length(max = 253))]
-    pub service: String,
-    /// The route's rules that are concerned, by index.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    pub rules: Vec<i32>,
-    /// How many rules the route had then.
-    #[serde(default)]
-    pub rule_count: i32,
-    /// What each of them was known by then, in order: its name, or a digest of what it matched.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(max = 254)))]
-    pub rule_keys: Vec<String>,
-    /// The Service that had it before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub previous_service: Option<String>,
 }
 
 /// A Deployment that ended.
@@ -362,7 +348,7 @@ pub struct AttemptedDeployment {
 pub struct DesiredRevision {
     /// The group's generation that asked for it.
     pub generation: i64,
-    /// The digest of its content: the value's identity.
+    /// The digest of its content, or of the fields that say where it lies: the value's identity.
     #[schemars(length(max = 80))]
     pub digest: String,
     /// The Deployment that carries it.
@@ -371,20 +357,4 @@ pub struct DesiredRevision {
     /// True once that Deployment was seen: it is not created again when it is deleted.
     #[serde(default)]
     pub created: bool,
-}
-
-/// A route that was put right between deployments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RouteRestored {
-    /// The HTTPRoute.
-    #[schemars(length(max = 253))]
-    pub route: String,
-    /// The generation that was put right.
-    pub generation: i64,
-    /// The last successful Deployment by then: one restoration each.
-    #[schemars(length(max = 253))]
-    pub deployment: String,
-    /// When that was decided.
-    pub time: Timestamp,
 }

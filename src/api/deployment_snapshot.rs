@@ -4,10 +4,11 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::server_snapshot::{ResolvedServer, ResolvedZone};
 pub use super::service_snapshot::{ResolvedListener, ResolvedService, ResolvedSide};
 
 use super::lifecycle_hook::HttpHook;
-use super::{AutoRollback, EventName, GoDuration, TrafficRouting};
+use super::{AutoRollback, EventName, GoDuration, RoutingType, TrafficRouting};
 
 /// The snapshot that a Deployment runs by: editing the group, its configuration or hooks changes nothing under way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -24,14 +25,18 @@ pub struct Resolved {
     /// The configuration's name.
     #[schemars(length(max = 253))]
     pub deployment_config_name: String,
-    /// The configuration.
+    /// The configuration; a server deployment's is in its own part.
+    #[serde(default = "all_at_once")]
     pub traffic_routing: TrafficRouting,
     /// Function: the parsed AppSpec and what it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<ResolvedFunction>,
     /// Service: the parsed AppSpec and what it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<ResolvedService>,
+    pub service: Option<Box<ResolvedService>>,
+    /// Server: the targets and the numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Box<ResolvedServer>>,
     /// The hooks, at most one an event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
@@ -39,6 +44,10 @@ pub struct Resolved {
     /// When a rollback follows.
     #[serde(default)]
     pub auto_rollback: AutoRollback,
+}
+
+fn all_at_once() -> TrafficRouting {
+    TrafficRouting { type_: RoutingType::AllAtOnce, canary: None, linear: None }
 }
 
 impl Resolved {
@@ -49,7 +58,12 @@ impl Resolved {
 
     /// The service, if it is a service deployment.
     pub fn service(&self) -> Option<&ResolvedService> {
-        self.service.as_ref()
+        self.service.as_deref()
+    }
+
+    /// The hosts, if it is a server deployment.
+    pub fn server(&self) -> Option<&ResolvedServer> {
+        self.server.as_deref()
     }
 }
 

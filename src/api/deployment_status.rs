@@ -3,6 +3,7 @@
 use std::fmt;
 
 pub use super::deployment_snapshot::{Resolved, ResolvedFunction, ResolvedHook};
+pub use super::lifecycle_event::{Diagnostics, EventName, EventStatus, LifecycleEvent};
 use super::{ResolvedRevision, condition};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -54,7 +55,20 @@ pub struct DeploymentStatus {
     /// Targets by state; a function is one target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overview: Option<Overview>,
-    /// The course, event by event.
+    /// Server: one letter a target, in the order of `resolved.server.targets`: P(ending), I(nProgress), S(ucceeded), F(ailed),
+    /// K (skipped), U(nknown). A host is worked on only when its I is on record.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 5000), regex(pattern = r"^[PISFKU]*$"))]
+    pub targets: String,
+    /// Server: targets that failed, the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub failed_targets: Vec<FailedTarget>,
+    /// Server, zone by zone: since when all targets of the present zone have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_since: Option<Timestamp>,
+    /// The course, event by event; a Server's is on its instances.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -62,9 +76,16 @@ pub struct DeploymentStatus {
     /// Who has how much of the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+    /// Service: how often and when last Install has pointed the replacement's target group at its task set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointed: Option<Pointed>,
     /// Service: the test listener's step, recorded before it is written; weight 0 is the way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_traffic: Option<Step>,
+    /// Service: until when a side that has lost its traffic stands at full scale: its wait and its drain. Gone once it is
+    /// terminated, or the Deployment has ended otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_wait_end_time: Option<Timestamp>,
     /// Service: when it was decided that a side that lost its traffic is scaled down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination_time: Option<Timestamp>,
@@ -151,6 +172,16 @@ impl fmt::Display for Creator {
     }
 }
 
+/// A Service that is pointed at other pods, recorded before it is written.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pointed {
+    /// How often.
+    pub times: i32,
+    /// When last.
+    pub time: Timestamp,
+}
+
 /// How a Deployment and its rollback are linked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -204,104 +235,18 @@ pub struct Overview {
     pub ready: i32,
 }
 
-/// The lifecycle events, in the order of the longest course: Function deployments have the last three.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum EventName {
-    /// Service: hook before the replacement is made.
-    BeforeInstall,
-    /// Service: the replacement's task set is made and becomes ready; not scriptable.
-    Install,
-    /// Service: hook when the replacement is ready.
-    AfterInstall,
-    /// Service: the test listener is pointed at the replacement; not scriptable.
-    AllowTestTraffic,
-    /// Service: hook when test requests reach the replacement.
-    AfterAllowTestTraffic,
-    /// Hook: before any traffic moves.
-    BeforeAllowTraffic,
-    /// Traffic moves; not scriptable.
-    AllowTraffic,
-    /// Hook: when all traffic has moved.
-    AfterAllowTraffic,
-}
-
-impl EventName {
-    /// True for the events that a hook may be named for; the others are Sluice's own work.
-    pub fn is_scriptable(self) -> bool {
-        !matches!(self, Self::Install | Self::AllowTestTraffic | Self::AllowTraffic)
-    }
-}
-
-impl fmt::Display for EventName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-/// One event of the course.
+/// A host on which a deployment failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LifecycleEvent {
-    /// Which one.
-    pub name: EventName,
-    /// Pending, InProgress, Succeeded, Failed, Skipped or Unknown.
-    pub status: EventStatus,
-    /// When it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Timestamp>,
-    /// When it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_time: Option<Timestamp>,
-    /// Under which a hook of this event is called; spec.hookResults answers to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub execution_id: Option<String>,
-    /// True once the hook's Job was seen: one that vanishes afterwards counts as failed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub started: bool,
-    /// What the hook said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diagnostics: Option<Diagnostics>,
-}
-
-/// How an event stands.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum EventStatus {
-    /// Not begun.
-    #[default]
-    Pending,
-    /// Under way.
-    InProgress,
-    /// Done.
-    Succeeded,
-    /// Failed.
-    Failed,
-    /// Never begun and never to be.
-    Skipped,
-    /// Cannot be told.
-    Unknown,
-}
-
-/// What is known of an event that ended: CodeDeploy's four fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Diagnostics {
-    /// Success, ScriptFailed, ScriptTimedOut or UnknownError.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 64))]
-    pub error_code: String,
-    /// The hook's name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+pub struct FailedTarget {
+    /// The Instance.
     #[schemars(length(max = 253))]
-    pub script_name: String,
-    /// What happened.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 2048))]
-    pub message: String,
-    /// The last lines that it said.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 4096))]
-    pub log_tail: String,
+    pub name: String,
+    /// The event that failed; absent if none had begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventName>,
+    /// What is known of it.
+    #[serde(default)]
+    pub diagnostics: Diagnostics,
 }
 
 /// Who has how much of the traffic.

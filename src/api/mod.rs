@@ -15,15 +15,22 @@ pub mod deployment_group;
 pub mod deployment_snapshot;
 pub mod deployment_status;
 pub mod duration;
+pub mod instance;
+pub mod lifecycle_event;
 pub mod lifecycle_hook;
 pub mod predefined;
 pub mod revision;
+pub mod server_snapshot;
+pub mod server_target;
 pub mod service_snapshot;
 pub mod service_target;
+pub mod serving;
 
 pub use application::{Application, ApplicationSpec, ApplicationStatus, ComputePlatform};
 pub use blue_green::{BlueGreen, OriginalAction, ReadyAction};
-pub use deployment::{Deployment, DeploymentSpec, HookAnswer, HookResult, StopRequest};
+pub use deployment::{
+    Deployment, DeploymentMode, DeploymentSpec, FileExistsBehavior, HookAnswer, HookResult, StopRequest,
+};
 pub use deployment_config::{
     DeploymentConfig, DeploymentConfigSpec, DeploymentConfigStatus, RoutingType, TrafficRouting,
 };
@@ -33,8 +40,13 @@ pub use deployment_group::{
 };
 pub use deployment_status::{Creator, DeploymentStatus, EventName, EventStatus, LifecycleEvent, Phase};
 pub use duration::GoDuration;
+pub use instance::{Assignment, AssignmentStatus, HostEvent, Instance, InstanceSpec, InstanceStatus};
 pub use lifecycle_hook::{LifecycleHook, LifecycleHookSpec, LifecycleHookStatus};
-pub use revision::{AppSpecContent, ConfigMapRevision, ResolvedRevision, Revision};
+pub use revision::{
+    AppSpecContent, BundleType, ConfigMapRevision, GitHubRevision, HttpRevision, OciRevision,
+    ResolvedRevision, Revision, S3Revision,
+};
+pub use server_target::{LoadBalancer, ServerTarget, TagFilter, TagFilterType};
 pub use service_target::ServiceTarget;
 
 use schemars::JsonSchema;
@@ -52,6 +64,8 @@ pub const TRAFFIC_FINALIZER: &str = "sluice.dev/traffic";
 pub const HOOK_FINALIZER: &str = "sluice.dev/hook-result";
 /// On a Service group: its end must say what becomes of its task sets and target groups.
 pub const TASK_SET_FINALIZER: &str = "sluice.dev/task-sets";
+/// On a Server group with a load balancer: its end must say what becomes of its hosts' endpoints.
+pub const ENDPOINTS_FINALIZER: &str = "sluice.dev/endpoints";
 /// On task sets, on their pods and in a target group's selector: the task set's name.
 pub const TASK_SET_LABEL: &str = "sluice.dev/task-set";
 /// On task sets and on target groups that a group made: the group's uid, while they are the group's.
@@ -69,8 +83,11 @@ pub const KEY_ANNOTATION: &str = "sluice.dev/key";
 /// On rollbacks: the uid of the Deployment that is rolled back.
 pub const ROLLBACK_OF_ANNOTATION: &str = "sluice.dev/rollback-of";
 
+/// On an agent's Lease, account and rights: the Instance's name.
+pub const INSTANCE_LABEL: &str = "sluice.dev/instance";
+
 /// A reference to an object of a known kind in the same namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LocalRef {
     /// Name of the object, in the same namespace.
     #[schemars(length(min = 1, max = 253))]
@@ -81,5 +98,16 @@ impl LocalRef {
     /// A reference to `name`.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_by_the_hundred_has_no_room_for_what_it_seldom_has() {
+        assert!(size_of::<Deployment>() <= 2304);
+        assert!(size_of::<DeploymentGroup>() <= 1792);
     }
 }

@@ -39,6 +39,14 @@ pub fn default_name(platform: ComputePlatform) -> &'static str {
     }
 }
 
+/// The name of the platform's configuration that does everything at once.
+pub fn all_at_once(platform: ComputePlatform) -> &'static str {
+    match platform {
+        ComputePlatform::Server => "CodeDeployDefault.AllAtOnce",
+        ComputePlatform::Function | ComputePlatform::Service => default_name(platform),
+    }
+}
+
 /// True for a name under the reserved prefix, in any case.
 pub fn is_reserved(name: &str) -> bool {
     name.get(..PREFIX.len()).is_some_and(|p| p.eq_ignore_ascii_case(PREFIX))

@@ -32,7 +32,7 @@ pub enum Error {
         limit: usize,
     },
     /// No content but blanks and comments.
-    #[error("the AppSpec is empty: it needs at least Resources")]
+    #[error("the AppSpec is empty: it needs at least Resources, or version and os")]
     Empty,
     /// Neither YAML nor JSON, or a shape no AppSpec has.
     #[error("{at}: {problem}")]
@@ -91,6 +91,13 @@ impl Error {
         }
     }
 
+    /// The sentence without its place.
+    pub fn sentence(&self) -> String {
+        let whole = self.to_string();
+        let place = prefix(&self.position());
+        whole.strip_prefix(&place).map_or_else(|| whole.clone(), Into::into)
+    }
+
     pub(super) fn too_large(bytes: usize, limits: &Limits) -> Self {
         Self::TooLarge { bytes, limit: limits.max_bytes }
     }
@@ -112,6 +119,7 @@ mod tests {
     fn a_field_error_reads_as_one_sentence_with_its_place() {
         let error = Error::field(Position { line: 3, column: 7 }, "Properties.Alias", "is missing");
         assert_eq!(error.to_string(), "line 3 column 7: Properties.Alias is missing");
+        assert_eq!(error.sentence(), "Properties.Alias is missing");
         assert_eq!(error.reason(), "InvalidRevision");
         assert_eq!(error.position(), Some(Position { line: 3, column: 7 }));
     }

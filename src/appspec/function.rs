@@ -7,7 +7,7 @@ use super::names;
 use super::platform::{FUNCTION_TYPES, Platform};
 use super::resource::{Layout, Opened, open};
 use super::section::{Keys, Section, Warnings};
-use super::tree::{Limits, parse};
+use super::tree::{Limits, Node, parse};
 
 /// What a Function AppSpec says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,7 @@ const LAYOUT: Layout = Layout {
             ("Type", "the function's name in Resources"),
             ("Properties", "the function's name in Resources"),
         ],
+        instead: &[],
         only_on_aws: &[],
     },
     resource: Keys {
@@ -74,11 +75,13 @@ const LAYOUT: Layout = Layout {
             ("CurrentVersion", "Properties"),
             ("TargetVersion", "Properties"),
         ],
+        instead: &[],
         only_on_aws: &[],
     },
     properties: Keys {
         known: &["Name", "Alias", "CurrentVersion", "TargetVersion"],
         elsewhere: &[("BeforeAllowTraffic", "Hooks"), ("AfterAllowTraffic", "Hooks")],
+        instead: &[],
         only_on_aws: &[],
     },
 };
@@ -99,12 +102,17 @@ pub fn read_function(bytes: &[u8]) -> Result<FunctionSpec, Error> {
 /// # Errors
 /// Those of [`read_function`].
 pub fn read_function_within(bytes: &[u8], limits: &Limits) -> Result<FunctionSpec, Error> {
-    let root = parse(bytes, limits)?;
     let mut warnings = Warnings::default();
-    let Opened { top, name: logical_name, at, properties } = open(&root, &LAYOUT, &mut warnings)?;
+    let spec = read(&parse(bytes, limits)?, &mut warnings)?;
+    Ok(FunctionSpec { warnings: warnings.to_sentences(), ..spec })
+}
+
+/// What the tree says, without its warnings.
+pub(super) fn read(root: &Node, warnings: &mut Warnings) -> Result<FunctionSpec, Error> {
+    let Opened { top, name: logical_name, at, properties } = open(root, &LAYOUT, warnings)?;
     names::check_logical(logical_name).map_err(|problem| Error::field(at, "Resources", problem))?;
     let events = FunctionEvent::ALL.map(|event| (event, event.name()));
-    let mut spec = FunctionSpec {
+    let spec = FunctionSpec {
         logical_name: logical_name.into(),
         name: properties.required("Name", "write the function's name", names::check_function)?.into(),
         alias: properties.required("Alias", "write the alias to move", names::check_alias)?.into(),
@@ -112,11 +120,10 @@ pub fn read_function_within(bytes: &[u8], limits: &Limits) -> Result<FunctionSpe
         target_version: properties
             .required("TargetVersion", "write the version to deploy", names::check_version)?
             .into(),
-        hooks: hooks_of(&top, Platform::Function, &events, &mut warnings)?,
+        hooks: hooks_of(&top, Platform::Function, &events, warnings)?,
         warnings: Vec::new(),
     };
-    check_versions(&spec, &properties, &mut warnings)?;
-    spec.warnings = warnings.into_sentences();
+    check_versions(&spec, &properties, warnings)?;
     Ok(spec)
 }
 

@@ -110,7 +110,8 @@ pub(super) fn check_rendered(text: &str, cure: &str) -> Result<(), String> {
     Err(format!("is {}, a template that was not rendered{whose}: {cure}", shown(text)))
 }
 
-fn is_rendered(text: &str) -> bool {
+/// False for what looks like a template that was not rendered.
+pub(super) fn is_rendered(text: &str) -> bool {
     let marks = ["{{", "${", "%{", "{%", "<%", "$("];
     let angled = text.len() > 2 && text.starts_with('<') && text.ends_with('>');
     !angled && !marks.iter().any(|mark| text.contains(mark))

@@ -46,15 +46,14 @@ pub(super) fn open<'n>(
         return Err(Error::OtherPlatform { at: Some(at), described, wanted: layout.platform });
     }
     let top = Section::open(root, "", &layout.top, warnings)?;
-    check_format(&top)?;
+    top.get("version").map_or(Ok(()), check_format)?;
     let Entry { key: name, at, value: resource } = lone_resource(&top, layout)?;
     let properties = properties_of(resource, *at, layout, warnings)?;
     Ok(Opened { top, name, at: *at, properties })
 }
 
 /// `version` is the number of the file format, of which there is one: 0.0.
-fn check_format(top: &Section<'_>) -> Result<(), Error> {
-    let Some(node) = top.get("version") else { return Ok(()) };
+pub(super) fn check_format(node: &Node) -> Result<(), Error> {
     let accepted = match &node.value {
         Value::Scalar { text, quoted: true } => text.trim() == "0.0",
         Value::Scalar { text, quoted: false } => {

@@ -9,23 +9,38 @@ use super::tree::{Entry, Node, Value};
 
 /// What was ignored, as sentences; a bounded list.
 #[derive(Debug, Default)]
-pub(super) struct Warnings(Vec<String>);
+pub(super) struct Warnings {
+    kept: Vec<(usize, String)>,
+    has_more: bool,
+}
 
 impl Warnings {
     const KEPT: usize = 20;
 
-    pub(super) fn add(&mut self, at: Position, sentence: impl AsRef<str>) {
-        if self.0.len() < Self::KEPT {
-            self.0.push(format!("line {}: {}", at.line, sentence.as_ref()));
-        } else if self.0.len() == Self::KEPT {
-            self.0.push("there are more warnings than these".into());
+    pub(super) fn add(&mut self, at: Position, sentence: impl Into<String>) {
+        if self.kept.len() < Self::KEPT {
+            self.kept.push((at.line, sentence.into()));
+        } else {
+            self.has_more = true;
         }
     }
 
-    pub(super) fn into_sentences(self) -> Vec<String> {
-        self.0
+    /// Each sentence after its line.
+    pub(super) fn to_sentences(&self) -> Vec<String> {
+        let placed = self.kept.iter().map(|(line, sentence)| format!("line {line}: {sentence}"));
+        placed.chain(self.has_more.then(|| MORE.to_owned())).collect()
+    }
+
+    /// The lines with their sentences; that there are more stands in the last one's line.
+    pub(super) fn into_lines(mut self) -> Vec<(usize, String)> {
+        if let Some((line, _)) = self.kept.last().filter(|_| self.has_more) {
+            self.kept.push((*line, MORE.into()));
+        }
+        self.kept
     }
 }
+
+const MORE: &str = "there are more warnings than these";
 
 /// The keys of one map.
 pub(super) struct Keys {
@@ -33,6 +48,8 @@ pub(super) struct Keys {
     pub(super) known: &'static [&'static str],
     /// Keys that mean something elsewhere, with that place.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
+    /// Keys that people write and nobody reads, with the cure.
+    pub(super) instead: &'static [(&'static str, &'static str)],
     /// Keys that only mean something on AWS.
     pub(super) only_on_aws: &'static [AwsKey],
 }
@@ -65,6 +82,29 @@ impl<'n> Section<'n> {
         keys: &Keys,
         warnings: &mut Warnings,
     ) -> Result<Self, Error> {
+        Self::open_by(str::eq_ignore_ascii_case, node, path, keys, warnings)
+    }
+
+    /// The same for a map whose keys count in their own case only.
+    ///
+    /// # Errors
+    /// Those of [`Section::open`].
+    pub(super) fn open_exact(
+        node: &'n Node,
+        path: &str,
+        keys: &Keys,
+        warnings: &mut Warnings,
+    ) -> Result<Self, Error> {
+        Self::open_by(|known, key| known == key, node, path, keys, warnings)
+    }
+
+    fn open_by(
+        is_same: impl Fn(&str, &str) -> bool,
+        node: &'n Node,
+        path: &str,
+        keys: &Keys,
+        warnings: &mut Warnings,
+    ) -> Result<Self, Error> {
         let Value::Map(entries) = &node.value else {
             let field = if path.is_empty() { "the AppSpec" } else { path };
             let problem = format!("must be a map of {}; this is {}", keys.known.join(", "), node.shape());
@@ -74,7 +114,7 @@ impl<'n> Section<'n> {
             Self { at: node.at, path: path.into(), fields: BTreeMap::new(), slips: BTreeMap::new() };
         for entry in entries {
             let is_this = |key: &str| key.eq_ignore_ascii_case(&entry.key);
-            if let Some(known) = keys.known.iter().find(|known| is_this(known)) {
+            if let Some(known) = keys.known.iter().find(|known| is_same(known, &entry.key)) {
                 section.keep(known, entry, warnings);
             } else if let Some(aws) = keys.only_on_aws.iter().find(|aws| is_this(aws.name)) {
                 section.refuse(aws, entry)?;
@@ -112,6 +152,9 @@ impl<'n> Section<'n> {
         let elsewhere = keys.elsewhere.iter().find(|(other, _)| other.eq_ignore_ascii_case(key));
         let said = if let Some((known, place)) = elsewhere {
             format!("{known}{whose} is ignored: it belongs under {place} (is the indentation lost?)")
+        } else if let Some((_, cure)) = keys.instead.iter().find(|(other, _)| other.eq_ignore_ascii_case(key))
+        {
+            format!("{}{whose} is ignored: {cure}", shown(key))
         } else if let Some(near) = nearest(key, keys.known) {
             self.slips.insert(near, (key.into(), at));
             format!("{}{whose} is ignored: {near} is the key that was probably meant", shown(key))

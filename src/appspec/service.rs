@@ -8,7 +8,7 @@ use super::platform::{Platform, SERVICE_TYPES};
 use super::resource::{Layout, Opened, open};
 use super::section::{AwsKey, Keys, Section, Warnings};
 use super::spelling::shown;
-use super::tree::{Limits, parse};
+use super::tree::{Limits, Node, parse};
 
 /// What a Service AppSpec says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,11 +83,13 @@ const LAYOUT: Layout = Layout {
             ("Type", "TargetService in Resources"),
             ("Properties", "TargetService in Resources"),
         ],
+        instead: &[],
         only_on_aws: &[],
     },
     resource: Keys {
         known: &["Type", "Properties"],
         elsewhere: &[("TaskDefinition", "Properties"), ("LoadBalancerInfo", "Properties")],
+        instead: &[],
         only_on_aws: &ONLY_ON_AWS,
     },
     properties: Keys {
@@ -101,12 +103,14 @@ const LAYOUT: Layout = Layout {
             ("BeforeAllowTraffic", "Hooks"),
             ("AfterAllowTraffic", "Hooks"),
         ],
+        instead: &[],
         only_on_aws: &ONLY_ON_AWS,
     },
 };
 const LOAD_BALANCER: Keys = Keys {
     known: &["ContainerName", "ContainerPort"],
     elsewhere: &[("TaskDefinition", "Properties")],
+    instead: &[],
     only_on_aws: &ONLY_ON_AWS,
 };
 /// CodeDeploy takes a network configuration with all its three fields or none, and none keeps what the
@@ -145,9 +149,14 @@ pub fn read_service(bytes: &[u8]) -> Result<ServiceSpec, Error> {
 /// # Errors
 /// Those of [`read_service`].
 pub fn read_service_within(bytes: &[u8], limits: &Limits) -> Result<ServiceSpec, Error> {
-    let root = parse(bytes, limits)?;
     let mut warnings = Warnings::default();
-    let Opened { top, name, at, properties } = open(&root, &LAYOUT, &mut warnings)?;
+    let spec = read(&parse(bytes, limits)?, &mut warnings)?;
+    Ok(ServiceSpec { warnings: warnings.to_sentences(), ..spec })
+}
+
+/// What the tree says, without its warnings.
+pub(super) fn read(root: &Node, warnings: &mut Warnings) -> Result<ServiceSpec, Error> {
+    let Opened { top, name, at, properties } = open(root, &LAYOUT, warnings)?;
     if !name.eq_ignore_ascii_case(TARGET_SERVICE) {
         warnings.add(
             at,
@@ -159,7 +168,7 @@ pub fn read_service_within(bytes: &[u8], limits: &Limits) -> Result<ServiceSpec,
         "write the name of a PodTemplate",
         names::check_pod_template,
     )?;
-    let balancer = load_balancer(&properties, &mut warnings)?;
+    let balancer = load_balancer(&properties, warnings)?;
     let events = ServiceEvent::ALL.map(|event| (event, event.name()));
     Ok(ServiceSpec {
         task_definition: task_definition.into(),
@@ -169,8 +178,8 @@ pub fn read_service_within(bytes: &[u8], limits: &Limits) -> Result<ServiceSpec,
         container_port: balancer
             .read("ContainerPort", port)?
             .ok_or_else(|| balancer.missing("ContainerPort", "write the container's port, like 8080"))?,
-        hooks: hooks_of(&top, Platform::Service, &events, &mut warnings)?,
-        warnings: warnings.into_sentences(),
+        hooks: hooks_of(&top, Platform::Service, &events, warnings)?,
+        warnings: Vec::new(),
     })
 }
 

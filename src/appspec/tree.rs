@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, StrInput, Tag};
+use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, StrInput};
 
 use super::error::{Error, Position};
+use super::intrinsic::{intrinsic_map, intrinsic_tag};
 use super::spelling::{one_line, shown};
 
 /// What one AppSpec may cost to read.
@@ -95,11 +96,23 @@ impl Node {
     }
 }
 
+/// The one document of an AppSpec.
+pub(super) struct Document {
+    pub(super) root: Node,
+    /// The first alias (`*name`); the tree holds what it stands for.
+    pub(super) first_alias: Option<Position>,
+}
+
+/// Reads the tree of an AppSpec; see [`parse_whole`].
+pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Node, Error> {
+    parse_whole(bytes, limits).map(|document| document.root)
+}
+
 /// Reads the one document of an AppSpec.
 ///
 /// A text that opens with `{` is tried as JSON first: JSON may be laid out with tabs, YAML may not. One that goes on
 /// with `"` or `/` is JSON or nothing, because YAML would read `// words` as part of the key that follows.
-pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Node, Error> {
+pub(super) fn parse_whole(bytes: &[u8], limits: &Limits) -> Result<Document, Error> {
     if bytes.len() > limits.max_bytes {
         return Err(Error::too_large(bytes.len(), limits));
     }
@@ -138,13 +151,14 @@ fn broken_json(error: &serde_json::Error) -> Error {
     syntax(at, format!("this is not JSON: {cause}"))
 }
 
-fn build(text: &str, limits: &Limits) -> Result<Node, Error> {
+fn build(text: &str, limits: &Limits) -> Result<Document, Error> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = limits.max_depth.saturating_add(1);
     options.block_nesting_limit = limits.max_depth.saturating_add(1);
     let parser = Parser::new_from_str_with_options(text, options);
-    Builder { text, parser, limits, nodes: 0, bytes: 0, anchors: BTreeMap::new() }.document()
+    Builder { text, parser, limits, nodes: 0, bytes: 0, anchors: BTreeMap::new(), first_alias: None }
+        .document()
 }
 
 /// An anchored node with what repeating it costs.
@@ -162,10 +176,11 @@ struct Builder<'t> {
     nodes: usize,
     bytes: usize,
     anchors: BTreeMap<usize, Anchored>,
+    first_alias: Option<Position>,
 }
 
 impl<'t> Builder<'t> {
-    fn document(mut self) -> Result<Node, Error> {
+    fn document(mut self) -> Result<Document, Error> {
         let mut root = None;
         while let Some((event, at)) = self.next()? {
             match event {
@@ -177,7 +192,8 @@ impl<'t> Builder<'t> {
                 event => root = Some(self.node(event, at, 0)?),
             }
         }
-        root.filter(|node| !node.is_null()).ok_or(Error::Empty)
+        let root = root.filter(|node: &Node| !node.is_null()).ok_or(Error::Empty)?;
+        Ok(Document { root, first_alias: self.first_alias })
     }
 
     fn next(&mut self) -> Result<Option<(Event<'t>, Position)>, Error> {
@@ -301,6 +317,7 @@ impl<'t> Builder<'t> {
         if depth + anchored.depth > self.limits.max_depth {
             return Err(too_deep(at, self.limits));
         }
+        self.first_alias.get_or_insert(at);
         let (nodes, bytes) = (anchored.nodes, anchored.bytes);
         self.charge(nodes, bytes, at)?;
         let anchored = self.anchors.get(&anchor).map(|anchored| anchored.node.clone());
@@ -328,49 +345,6 @@ fn depth_of(node: &Node) -> usize {
         Value::List(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
         Value::Map(entries) => 1 + entries.iter().map(|entry| depth_of(&entry.value)).max().unwrap_or(0),
     }
-}
-
-/// CloudFormation's functions in their short form, without the `!`; its user guide lists them.
-const INTRINSICS: [&str; 20] = [
-    "And",
-    "Base64",
-    "Cidr",
-    "Condition",
-    "Equals",
-    "FindInMap",
-    "GetAZs",
-    "GetAtt",
-    "If",
-    "ImportValue",
-    "Join",
-    "Length",
-    "Not",
-    "Or",
-    "Ref",
-    "Select",
-    "Split",
-    "Sub",
-    "ToJsonString",
-    "Transform",
-];
-
-/// The value that a tag makes of whatever follows it; none for YAML's own tags.
-fn intrinsic_tag(tag: Option<&Tag>, at: Position) -> Result<Option<Value>, Error> {
-    let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema() && tag.original() != "!") else {
-        return Ok(None);
-    };
-    let written = tag.original();
-    if written.strip_prefix('!').is_some_and(|name| INTRINSICS.contains(&name)) {
-        return Ok(Some(Value::Intrinsic(written.to_string())));
-    }
-    Err(syntax(at, format!("the tag {} is not read here: write the value out", shown(&written))))
-}
-
-/// The same in the long form, a map of one key: `{"Fn::Sub": …}`, `{Ref: Name}`.
-fn intrinsic_map(entries: &[Entry]) -> Option<Value> {
-    let [Entry { key, value, .. }] = entries else { return None };
-    let is_ref = key == "Ref" && matches!(value.value, Value::Scalar { .. });
-    (is_ref || key.starts_with("Fn::")).then(|| Value::Intrinsic(key.clone()))
 }
 
 fn too_deep(at: Position, limits: &Limits) -> Error {

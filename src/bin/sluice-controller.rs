@@ -28,6 +28,8 @@ struct Args {
     /// Where probes and metrics are served.
     #[arg(long, default_value = "0.0.0.0:8080")]
     address: SocketAddr,
+    #[command(flatten)]
+    egress: controller::EgressFlags,
     /// What is logged: levels by target, such as info or info,sluice=debug.
     #[arg(long, default_value = "info")]
     log_level: Targets,
@@ -51,9 +53,8 @@ async fn main() -> ExitCode {
         lease: (args.lease_namespace, args.lease_name),
         identity: args.identity,
         address: args.address,
+        egress: args.egress,
     };
-    let outcome = controller::run(settings).await;
-    outcome
-        .inspect_err(|error| tracing::error!(%error, "ending"))
-        .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+    let outcome = controller::run(settings).await.inspect_err(|error| tracing::error!(%error, "ending"));
+    outcome.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }

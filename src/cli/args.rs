@@ -3,7 +3,11 @@
 //!
 //! Verbs and flags are those of `aws deploy` where one exists; habits of flags (`-n`, `-o`, `-A`) are kubectl's.
 
+mod appspec;
 mod create;
+mod host;
+mod push;
+mod targets;
 
 use std::path::PathBuf;
 
@@ -11,7 +15,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 
-pub use self::create::{Create, DryRun, ServiceShortcut, Shortcut, TrafficHooks};
+pub use self::appspec::{Appspec, LintFlags, LintFormat};
+pub use self::create::{BundleShortcut, Create, DryRun, ServiceShortcut, Shortcut, TrafficHooks};
+pub use self::host::{Deregister, Register};
+pub use self::push::{Push, PushFormat};
+pub use self::targets::{GetTarget, ListTargets};
 use super::words;
 use crate::api::{HookAnswer, Phase};
 
@@ -51,6 +59,10 @@ pub enum Verb {
     GetDeployment(GetDeployment),
     /// List Deployments, newest first
     ListDeployments(ListDeployments),
+    /// List the hosts of a Deployment on Server, and how each stands
+    ListDeploymentTargets(ListTargets),
+    /// Show one host of a Deployment on Server: events, diagnostics, log
+    GetDeploymentTarget(GetTarget),
     /// Ask a Deployment to stop
     StopDeployment(Stop),
     /// End a wait of a Deployment early
@@ -65,11 +77,20 @@ pub enum Verb {
     ListApplications(ListFlags),
     /// List DeploymentConfigs and the predefined CodeDeployDefault.* ones
     ListDeploymentConfigs(ListFlags),
+    /// Make a host known: its Instance, its account and rights, and the file for its agent
+    Register(Box<Register>),
+    /// Take a host's rights and its Instance away
+    Deregister(Deregister),
     /// Follow a Deployment to its end: exit code 0 if it succeeded, 1 if it failed or was stopped
     Watch(Watch),
     /// Wait in silence for an end
     #[command(subcommand)]
     Wait(Wait),
+    /// Look at AppSpec files, without any cluster
+    #[command(subcommand)]
+    Appspec(Appspec),
+    /// Bundle a folder, upload it to S3-compatible storage, and print the revision
+    Push(Push),
     /// Print the completion script of a shell
     Completion {
         /// The shell

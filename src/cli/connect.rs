@@ -18,6 +18,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// The API server's URL, and the certificates (DER) that it is known by; none if it is known by the system's.
+    pub fn server(&self) -> (String, &[Vec<u8>]) {
+        let url = self.config.cluster_url.to_string();
+        (url.trim_end_matches('/').to_owned(), self.config.root_cert.as_deref().unwrap_or_default())
+    }
+
     /// The objects of one kind, in the session's namespace, for a watch: it is tried again by whoever watches, so the
     /// client's own retries, which pause longer and longer while an API server starts, are off.
     ///

@@ -3,10 +3,10 @@
 
 use kube::core::ObjectMeta;
 
-use super::args::{Create, ServiceShortcut, Shortcut, TrafficHooks};
+use super::args::{BundleShortcut, Create, ServiceShortcut, Shortcut, TrafficHooks};
 use super::error::Error;
 use crate::api::deployment_group::FunctionTarget;
-use crate::api::{AppSpecContent, AutoRollback, Deployment, DeploymentSpec, LocalRef, Revision};
+use crate::api::{AutoRollback, Deployment, DeploymentMode, DeploymentSpec, LocalRef, Revision};
 use crate::appspec::{self, FunctionEvent, FunctionSpec, HookRef, Platform, ServiceEvent, ServiceSpec};
 
 /// The most text that `spec.revision.appSpecContent.content` holds (its schema's maxLength).
@@ -15,8 +15,8 @@ const LONGEST_APPSPEC: usize = 65_536;
 /// A revision and what its reader warned of.
 #[derive(Debug)]
 pub struct Checked {
-    /// What to deploy.
-    pub revision: Revision,
+    /// What to deploy; nothing for a restart.
+    pub revision: Option<Revision>,
     /// Sentences with line numbers.
     pub warnings: Vec<String>,
 }
@@ -38,7 +38,7 @@ pub fn from_file(file: &str, text: String) -> Result<Checked, Error> {
             "{file}: more than {LONGEST_APPSPEC} characters, which is all that an object holds: put it into a ConfigMap and use --config-map"
         )));
     }
-    Ok(Checked { revision: inline(text), warnings })
+    Ok(Checked { revision: Some(Revision::inline(text)), warnings })
 }
 
 /// Writes the AppSpec of `--function` and checks it like a file.
@@ -130,8 +130,30 @@ pub fn only_alias<'a>(group: &str, target: Option<&'a FunctionTarget>) -> Result
     }
 }
 
-/// The object to create.
-pub fn manifest(create: &Create, revision: Revision, namespace: Option<&str>) -> Deployment {
+/// The bundle that the flags name, if they name one; the Secret is its source's.
+pub fn bundle(flags: &BundleShortcut) -> Option<Revision> {
+    let secret = || flags.secret.as_ref().map(LocalRef::new);
+    let mut revision = Revision {
+        s3: flags.s3_location.clone().map(Box::new),
+        git_hub: flags.github_location.clone().map(Box::new),
+        http: flags.http_location.clone().map(Box::new),
+        oci: flags.oci_image.clone().map(Box::new),
+        ..Revision::default()
+    };
+    if let Some(s3) = &mut revision.s3 {
+        s3.secret_ref = secret();
+    }
+    if let Some(git_hub) = &mut revision.git_hub {
+        git_hub.secret_ref = secret();
+    }
+    if let Some(oci) = &mut revision.oci {
+        oci.secret_ref = secret();
+    }
+    revision.is_bundle().then_some(revision)
+}
+
+/// The object to create; without a revision it is a restart.
+pub fn manifest(create: &Create, revision: Option<Revision>, namespace: Option<&str>) -> Deployment {
     let group = create.group();
     let auto_rollback = match (create.no_auto_rollback, create.auto_rollback_events.as_slice()) {
         (true, _) => Some(AutoRollback::default()),
@@ -140,13 +162,15 @@ pub fn manifest(create: &Create, revision: Revision, namespace: Option<&str>) ->
     };
     let spec = DeploymentSpec {
         deployment_group_ref: LocalRef::new(group),
+        deployment_mode: if revision.is_none() { DeploymentMode::Restart } else { DeploymentMode::Standard },
         revision,
         description: create.description.clone(),
         deployment_config_name: create.deployment_config_name.clone(),
         auto_rollback,
-        stop: None,
-        continue_: None,
-        hook_results: Vec::new(),
+        file_exists_behavior: create.bundle.file_exists_behavior,
+        ignore_application_stop_failures: create.bundle.ignore_application_stop_failures,
+        update_outdated_instances_only: create.bundle.update_outdated_instances_only,
+        ..DeploymentSpec::default()
     };
     let metadata = ObjectMeta {
         name: create.name.clone(),
@@ -155,10 +179,6 @@ pub fn manifest(create: &Create, revision: Revision, namespace: Option<&str>) ->
         ..ObjectMeta::default()
     };
     Deployment { metadata, ..Deployment::new("", spec) }
-}
-
-fn inline(content: String) -> Revision {
-    Revision { app_spec_content: Some(AppSpecContent { content, sha256: None }), config_map: None }
 }
 
 #[cfg(test)]
@@ -183,7 +203,7 @@ mod tests {
             "hello-prod --function hello --target-version 2 --current-version 1 --after-allow-traffic probe",
         );
         let checked = from_function("hello", &create.shortcut, &create.traffic_hooks, "live").unwrap();
-        insta::assert_snapshot!(checked.revision.app_spec_content.unwrap().content, @r#"
+        insta::assert_snapshot!(checked.revision.unwrap().app_spec_content.unwrap().content, @r#"
         version: 0.0
         Resources:
           - "hello":
@@ -205,7 +225,7 @@ mod tests {
         );
         let port = ("web".into(), 8080);
         let checked = from_task_definition("web-42", &create.service, &create.traffic_hooks, port).unwrap();
-        insta::assert_snapshot!(checked.revision.app_spec_content.unwrap().content, @r#"
+        insta::assert_snapshot!(checked.revision.unwrap().app_spec_content.unwrap().content, @r#"
         version: 0.0
         Resources:
           - TargetService:
@@ -231,23 +251,59 @@ mod tests {
 
     #[test]
     fn a_name_is_generated_from_the_groups_unless_it_is_given() {
-        let generated = manifest(&create("g --config-map a/b"), Revision::default(), None);
+        let generated = manifest(&create("g --config-map a/b"), Some(Revision::default()), None);
         assert_eq!(
             (generated.metadata.generate_name.as_deref(), generated.metadata.name),
             (Some("g-"), None)
         );
-        let given = manifest(&create("g --config-map a/b --name d1"), Revision::default(), Some("prod"));
+        let given =
+            manifest(&create("g --config-map a/b --name d1"), Some(Revision::default()), Some("prod"));
         assert_eq!((given.metadata.generate_name, given.metadata.name.as_deref()), (None, Some("d1")));
         assert_eq!(given.metadata.namespace.as_deref(), Some("prod"));
     }
 
     #[test]
     fn rollback_settings_override_the_groups_only_when_given() {
-        let of = |line: &str| manifest(&create(line), Revision::default(), None).spec.auto_rollback;
+        let of = |line: &str| manifest(&create(line), Some(Revision::default()), None).spec.auto_rollback;
         assert_eq!(of("g --config-map a/b"), None);
         assert!(!of("g --config-map a/b --no-auto-rollback").unwrap().enabled);
         let some = of("g --config-map a/b --auto-rollback-events DeploymentFailure").unwrap();
         assert!(some.enabled && some.events.len() == 1);
+    }
+
+    #[test]
+    fn a_bundle_and_its_secret_become_the_revision() {
+        let create = create(
+            "shop-prod --s3-location bucket=releases,key=shop/42.tgz,bundleType=tgz --secret storage --file-exists-behavior OVERWRITE --ignore-application-stop-failures --update-outdated-instances-only",
+        );
+        let deployment = manifest(&create, bundle(&create.bundle), None);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&deployment.spec).unwrap(), @r#"
+        {
+          "deploymentGroupRef": {
+            "name": "shop-prod"
+          },
+          "revision": {
+            "s3": {
+              "bucket": "releases",
+              "key": "shop/42.tgz",
+              "bundleType": "tgz",
+              "secretRef": {
+                "name": "storage"
+              }
+            }
+          },
+          "ignoreApplicationStopFailures": true,
+          "fileExistsBehavior": "Overwrite",
+          "updateOutdatedInstancesOnly": true
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_restart_has_no_revision() {
+        let create = create("shop-prod --restart");
+        let spec = manifest(&create, bundle(&create.bundle), None).spec;
+        assert_eq!((spec.deployment_mode, spec.revision), (DeploymentMode::Restart, None));
     }
 
     #[test]

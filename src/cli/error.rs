@@ -10,6 +10,7 @@ use kube::core::Status;
 use crate::api::Phase;
 use crate::api::duration::Spoken;
 use crate::appspec;
+use crate::source::Error as SourceError;
 
 /// Why a verb did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,14 @@ pub enum Error {
     /// A file or standard input that cannot be read.
     #[error("{what}: {source}")]
     Read {
+        /// The file's name.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that cannot be written.
+    #[error("{what}: {source}")]
+    WriteFile {
         /// The file's name.
         what: String,
         /// What the system said.
@@ -36,6 +45,12 @@ pub enum Error {
         /// What is wrong, with its line.
         source: appspec::Error,
     },
+    /// A bundle that hosts would refuse.
+    #[error("{0}: hosts would refuse this bundle; correct what is said above")]
+    Invalid(String),
+    /// A bundle that cannot be made or stored.
+    #[error("{0}")]
+    Source(SourceError),
     /// No usable kubeconfig.
     #[error("{}", unusable(.0))]
     Kubeconfig(#[source] KubeconfigError),
@@ -67,6 +82,16 @@ pub enum Error {
     /// The Deployment is not there.
     #[error("deployments.sluice.dev \"{0}\" not found")]
     NotFound(String),
+    /// The host is none of the Deployment's.
+    #[error(
+        "deployment \"{deployment}\" has no target \"{target}\": list-deployment-targets names those that it has"
+    )]
+    NoTarget {
+        /// The Deployment.
+        deployment: String,
+        /// The Instance.
+        target: String,
+    },
     /// The watched Deployment went away.
     #[error("deployment \"{0}\" was deleted before its end was seen")]
     Deleted(String),

@@ -1,14 +1,20 @@
 //! The kubectl plugin: a command line in, objects and words out. Knows nothing of how deployments are carried out.
 //!
 //! ```text
-//! args     flags, typed (words: their values)  create, change   typed values → manifests and patches (pure; create
-//!                                                               with pod_template)
+//! args     flags, typed (words, locations:     create, change   typed values → manifests and patches (pure; create
+//!          their values)                                        with pod_template)
 //! connect  kubeconfig → session                render           objects and a time → text (pure)
+//! fetch    reads                               watch, screen    follow one Deployment (host_looks: and its hosts) | draw it
+//! verbs    one function a verb                 targets          the hosts of a Deployment
+//! register a host's account and rights         identity         their manifests and the agent's file (pure)
+//! clock    the one place where time is read
+//! lint     an AppSpec and its bundle on disk → findings
 //! fetch    reads                               watch, screen    follow one Deployment | draw it
-//! verbs    one function a verb                 clock            the one place where time is read
+//! push     a folder → storage
 //! ```
 //!
-//! Writes nothing but creates and patches of Deployments; what a patch means is decided by the API server's rules.
+//! Writes nothing but creates and patches of Deployments and, to register a host, of its Instance, account and rights; what a
+//! patch means is decided by the API server's rules.
 
 mod args;
 mod change;
@@ -17,9 +23,16 @@ mod connect;
 mod create;
 mod error;
 mod fetch;
+mod host_looks;
+mod identity;
+mod lint;
+mod locations;
 mod pod_template;
+mod push;
+mod register;
 mod render;
 mod screen;
+mod targets;
 mod verbs;
 mod watch;
 mod words;

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::Error;
-use super::render::{self, Look};
+use super::render::{self, Hosts, Look};
 use crate::api::Deployment;
 
 /// A lost connection is told for this long after the last attempt that failed: longer than two attempts are apart.
@@ -31,9 +31,13 @@ pub fn look() -> Look {
     if !io::stdout().is_terminal() {
         return Look::PLAIN;
     }
-    let width = terminal_size::terminal_size().map_or(Look::PLAIN.width, |(width, _)| usize::from(width.0));
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    Look { width, colour }
+    let size = terminal_size::terminal_size();
+    size.map_or(Look { colour, ..Look::PLAIN }, |(width, height)| Look {
+        width: usize::from(width.0),
+        height: usize::from(height.0),
+        colour,
+    })
 }
 
 /// How a Deployment is followed.
@@ -54,6 +58,7 @@ pub enum Screen {
 #[derive(Debug, Default)]
 pub struct Live {
     drawn: usize,
+    hosts: Hosts,
     notice: Option<(String, Timestamp)>,
 }
 
@@ -66,6 +71,14 @@ impl Screen {
     /// True if the view changes with the time alone.
     pub fn counts_down(&self) -> bool {
         matches!(self, Self::Live(_))
+    }
+
+    /// What is known of the hosts, for the next time that the view is drawn; nothing where no view is.
+    pub fn hosts(&mut self) -> Option<&mut Hosts> {
+        match self {
+            Self::Live(live) => Some(&mut live.hosts),
+            Self::Lines { .. } | Self::Silent => None,
+        }
     }
 
     /// Shows what changed.
@@ -127,7 +140,7 @@ impl Live {
 
     /// The bytes that put the view over the one before.
     fn paint(&mut self, deployment: &Deployment, look: Look, now: Timestamp) -> String {
-        let mut text = render::frame(deployment, look, now);
+        let mut text = render::frame(deployment, &self.hosts, look, now);
         if let Some((notice, _)) =
             self.notice.as_ref().filter(|(_, at)| now.duration_since(*at) < NOTICE_STAYS)
         {
@@ -159,7 +172,7 @@ mod tests {
     #[test]
     fn a_view_is_drawn_over_the_one_before() {
         let mut live = Live::default();
-        let look = Look { width: 100, colour: true };
+        let look = Look { width: 100, height: 40, colour: true };
         let first = live.paint(&fixture::shifting(), look, fixture::now());
         assert!(!first.contains("\x1b[J"));
         let lines = first.lines().count();

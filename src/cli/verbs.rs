@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 
 use super::args::{
-    Answer, CommandLine, Continue, Create, DryRun, Format, GetDeployment, GetGroup, ListDeployments,
+    Answer, Appspec, CommandLine, Continue, Create, DryRun, Format, GetDeployment, GetGroup, ListDeployments,
     ListFlags, ListGroups, Output, ServiceShortcut, Stop, Target, Verb, Wait, Watch,
 };
 use super::change;
@@ -18,9 +18,13 @@ use super::connect::{Session, connect};
 use super::create::{self, Checked};
 use super::error::Error;
 use super::fetch::{self, Found, Kind};
+use super::lint;
 use super::pod_template::{self, PodTemplate};
-use super::render::{self, Columns, Extent};
+use super::push;
+use super::register;
+use super::render::{self, Columns, Extent, Hosts};
 use super::screen::{self, Screen, print, tell};
+use super::targets;
 use super::watch::{Followed, exit_code, follow};
 use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Revision, VERSION};
 
@@ -37,8 +41,13 @@ pub async fn run(line: CommandLine) -> Result<u8, Error> {
         Verb::CreateDeployment(args) => return create_deployment(target, &args).await,
         Verb::Watch(args) => return watch(target, &args, Screen::for_stdout()).await,
         Verb::Wait(Wait::DeploymentSuccessful(args)) => return watch(target, &args, Screen::Silent).await,
+        Verb::Appspec(Appspec::Lint(args)) => return lint::run(&args),
         Verb::GetDeployment(args) => get_deployment(&connect(target).await?, &args).await?,
         Verb::ListDeployments(args) => list_deployments(&connect(target).await?, &args).await?,
+        Verb::ListDeploymentTargets(args) => targets::list(&connect(target).await?, &args).await?,
+        Verb::GetDeploymentTarget(args) => targets::get(&connect(target).await?, &args).await?,
+        Verb::Register(args) => register::register(&connect(target).await?, &args).await?,
+        Verb::Deregister(args) => register::deregister(&connect(target).await?, &args).await?,
         Verb::StopDeployment(args) => stop_deployment(&connect(target).await?, &args).await?,
         Verb::ContinueDeployment(args) => continue_deployment(&connect(target).await?, &args).await?,
         Verb::PutLifecycleEventHookExecutionStatus(args) => {
@@ -48,6 +57,7 @@ pub async fn run(line: CommandLine) -> Result<u8, Error> {
         Verb::ListDeploymentGroups(args) => list_groups(&connect(target).await?, &args).await?,
         Verb::ListApplications(args) => list_applications(&connect(target).await?, &args).await?,
         Verb::ListDeploymentConfigs(args) => list_configs(&connect(target).await?, &args).await?,
+        Verb::Push(args) => push::run(&args).await?,
         Verb::Completion { shell } => complete(shell)?,
         Verb::Version => {
             print(&format!("kubectl-sluice {} (sluice.dev/{VERSION})\n", env!("CARGO_PKG_VERSION")))?
@@ -115,8 +125,9 @@ async fn revision(target: &Target, args: &Create) -> Result<Checked, Error> {
         let served = served_port(target, name, &args.service).await?;
         return create::from_task_definition(name, &args.service, &args.traffic_hooks, served);
     }
-    let revision = Revision { app_spec_content: None, config_map: args.config_map.clone() };
-    Ok(Checked { revision, warnings: Vec::new() })
+    let config_map = args.config_map.clone();
+    let config_map = config_map.map(|c| Revision { config_map: Some(c), ..Revision::default() });
+    Ok(Checked { revision: config_map.or_else(|| create::bundle(&args.bundle)), warnings: Vec::new() })
 }
 
 /// The container that serves and its port: the PodTemplate is read only if the flags leave one of them out.
@@ -134,7 +145,7 @@ async fn get_deployment(session: &Session, args: &GetDeployment) -> Result<(), E
     show_one(
         &found,
         &args.output,
-        |d| render::frame(d, screen::look(), clock::now()),
+        |d| render::frame(d, &Hosts::new(), screen::look(), clock::now()),
         |all, columns| render::deployments(all, columns, clock::now()),
     )
 }
@@ -224,7 +235,7 @@ async fn watch(target: &Target, args: &Watch, screen: Screen) -> Result<u8, Erro
 }
 
 async fn follow_to_end(session: &Session, followed: &Followed, mut screen: Screen) -> Result<u8, Error> {
-    let end = follow(session.watched()?, followed, &mut screen, clock::now).await?;
+    let end = follow(&session.watched()?, &session.watched()?, followed, &mut screen, clock::now).await?;
     let code = exit_code(end.phase());
     if code != 0 && matches!(screen, Screen::Silent) {
         tell(&format!("error: {}", render::verdict(&end)));

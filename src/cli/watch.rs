@@ -12,8 +12,9 @@ use kube::runtime::{WatchStreamExt, watcher};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::error::{Error, root_cause};
+use super::host_looks::HostLooks;
 use super::screen::Screen;
-use crate::api::{Deployment, Phase};
+use crate::api::{Deployment, Instance, Phase};
 
 /// How often a terminal's ages and count-downs are drawn anew.
 const BEAT: Duration = Duration::from_secs(1);
@@ -22,7 +23,13 @@ const BEAT: Duration = Duration::from_secs(1);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
 /// Pauses that double up to the longest; the default ones of kube grow to 30 s, which suits controllers.
-struct Pauses(Duration);
+pub(super) struct Pauses(Duration);
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        Self(PAUSES.0)
+    }
+}
 
 impl Iterator for Pauses {
     type Item = Duration;
@@ -56,12 +63,13 @@ pub struct Followed {
 /// # Errors
 /// No such Deployment, one that goes away, an API server that refuses at the start, a timeout.
 pub async fn follow(
-    api: Api<Deployment>,
+    api: &Api<Deployment>,
+    instances: &Api<Instance>,
     followed: &Followed,
     screen: &mut Screen,
     clock: fn() -> Timestamp,
 ) -> Result<Deployment, Error> {
-    let end = until_end(api, followed, screen, clock);
+    let end = until_end(api, instances, followed, screen, clock);
     match followed.timeout {
         None => end.await,
         Some(after) => timeout(after.unsigned_abs(), end)
@@ -76,18 +84,24 @@ pub fn exit_code(end: Phase) -> u8 {
 }
 
 async fn until_end(
-    api: Api<Deployment>,
+    api: &Api<Deployment>,
+    instances: &Api<Instance>,
     followed: &Followed,
     screen: &mut Screen,
     clock: fn() -> Timestamp,
 ) -> Result<Deployment, Error> {
-    let mut looks = pin!(watcher::watch_object(api, &followed.name).backoff(Pauses(PAUSES.0)));
+    let mut looks = pin!(watcher::watch_object(api.clone(), &followed.name).backoff(Pauses::new()));
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen: Option<Deployment> = None;
+    let mut hosts = HostLooks::none();
     loop {
         let look = tokio::select! {
             look = looks.next() => look,
+            look = hosts.next() => {
+                hosts.take(look, screen);
+                continue;
+            }
             _ = beat.tick(), if screen.counts_down() && seen.is_some() => {
                 seen.iter().try_for_each(|d| screen.redraw(d, clock()))?;
                 continue;
@@ -96,6 +110,7 @@ async fn until_end(
         match look {
             Some(Ok(Some(deployment))) => {
                 check_identity(followed, seen.as_ref(), &deployment)?;
+                hosts.begin(instances, &deployment, screen);
                 screen.update(seen.as_ref(), &deployment, clock())?;
                 if deployment.phase().has_ended() {
                     return Ok(deployment);
@@ -152,7 +167,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_two_seconds_and_begin_anew_after_success() {
-        let mut pauses = Pauses(PAUSES.0);
+        let mut pauses = Pauses::new();
         let millis: Vec<u128> = pauses.by_ref().take(5).map(|p| p.as_millis()).collect();
         assert_eq!(millis, [250, 500, 1000, 2000, 2000]);
         pauses.reset();

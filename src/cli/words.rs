@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use jiff::SignedDuration;
 
 use super::args::WaitType;
-use crate::api::{ConfigMapRevision, GoDuration, HookAnswer, Phase, RollbackEvent};
+use crate::api::{
+    BundleType, ConfigMapRevision, EventStatus, FileExistsBehavior, GoDuration, HookAnswer, Phase,
+    RollbackEvent,
+};
 
 /// `NAME/KEY`, as in `hello-2/appspec.yaml`.
 pub fn config_map(text: &str) -> Result<ConfigMapRevision, String> {
@@ -14,6 +17,26 @@ pub fn config_map(text: &str) -> Result<ConfigMapRevision, String> {
             Ok(ConfigMapRevision { name: name.into(), key: key.into() })
         }
         _ => Err("write it as NAME/KEY, as in hello-2/appspec.yaml".into()),
+    }
+}
+
+/// `s3://BUCKET/KEY`, as in `s3://releases/web-1.tgz`: the bucket and the key.
+pub fn s3_location(text: &str) -> Result<(String, String), String> {
+    match text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() && !key.ends_with('/') => {
+            Ok((bucket.into(), key.into()))
+        }
+        _ => Err("write it as s3://BUCKET/KEY, as in s3://releases/web-1.tgz".into()),
+    }
+}
+
+/// How a bundle is packed.
+pub fn archive(text: &str) -> Result<BundleType, String> {
+    match text {
+        "tar" => Ok(BundleType::Tar),
+        "tgz" => Ok(BundleType::Tgz),
+        "zip" => Ok(BundleType::Zip),
+        _ => Err("one of tar, tgz, zip".into()),
     }
 }
 
@@ -56,6 +79,41 @@ pub fn wait_type(text: &str) -> Result<WaitType, String> {
     pick(text, &[WaitType::ReadyWait, WaitType::TerminationWait])
 }
 
+/// How a host stands.
+pub fn event_status(text: &str) -> Result<EventStatus, String> {
+    use EventStatus::{Failed, InProgress, Pending, Skipped, Succeeded, Unknown};
+    pick(text, &[Pending, InProgress, Succeeded, Failed, Skipped, Unknown])
+}
+
+/// What happens to files that are there and not the group's.
+pub fn file_exists_behavior(text: &str) -> Result<FileExistsBehavior, String> {
+    use FileExistsBehavior::{Disallow, Overwrite, Retain};
+    pick(text, &[Disallow, Overwrite, Retain])
+}
+
+/// `KEY=VALUE`, or `KEY` for a tag that only has a key.
+pub fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+        return Err("write it as KEY=VALUE or KEY: a key has 1 to 128 characters, a value at most 256".into());
+    }
+    Ok((key.into(), value.into()))
+}
+
+/// The URL of an API server. A token goes there: TLS is a must.
+pub fn server_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").filter(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    host.map(|_| text.trim_end_matches('/').to_owned()).ok_or_else(|| "write it as https://HOST:PORT".into())
+}
+
+/// How long a token is good: at least the ten minutes below which no API server goes.
+pub fn token_duration(text: &str) -> Result<SignedDuration, String> {
+    duration(text).and_then(|length| {
+        let is_long_enough = length >= SignedDuration::from_mins(10);
+        is_long_enough.then_some(length).ok_or_else(|| "a token is good for at least 10m".into())
+    })
+}
+
 /// The value that `text` spells, in our spelling (`ReadyWait`) or AWS's (`READY_WAIT`), in any case.
 fn pick<T: Copy + Debug>(text: &str, values: &[T]) -> Result<T, String> {
     let fold = |s: &str| s.replace('_', "").to_ascii_lowercase();
@@ -85,6 +143,21 @@ mod tests {
             assert_eq!(rollback_event(text), Ok(RollbackEvent::DeploymentStopOnAlarm), "{text}");
         }
         assert_eq!(hook_answer("Skipped"), Err("one of Succeeded, Failed".into()));
+    }
+
+    #[test]
+    fn a_tag_may_only_have_a_key_and_its_value_may_hold_anything() {
+        assert_eq!(tag("env=prod"), Ok(("env".into(), "prod".into())));
+        assert_eq!(tag("web"), Ok(("web".into(), String::new())));
+        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(tag("=prod").is_err() && tag(&"x".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn a_token_goes_over_tls_and_is_good_for_ten_minutes() {
+        assert_eq!(server_url("https://203.0.113.7:6443/"), Ok("https://203.0.113.7:6443".into()));
+        assert!(server_url("http://203.0.113.7").is_err() && server_url("https:///x").is_err());
+        assert!(token_duration("10m").is_ok() && token_duration("9m59s").is_err());
     }
 
     #[test]

@@ -42,6 +42,14 @@ impl<K: Resource> Cache<K> {
         self.read(|all| all.get(namespace)?.get(name).cloned())
     }
 
+    /// The objects of those names, in their order, at one moment.
+    pub fn get_all(&self, namespace: &str, names: &[String]) -> Vec<Option<Arc<K>>> {
+        self.read(|all| {
+            let known = all.get(namespace);
+            names.iter().map(|name| known.and_then(|k| k.get(name.as_str())).cloned()).collect()
+        })
+    }
+
     /// Every object.
     pub fn all(&self) -> Vec<Arc<K>> {
         self.read(|all| all.values().flat_map(|names| names.values().cloned()).collect())

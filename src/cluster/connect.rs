@@ -20,6 +20,8 @@ use tower::util::{MapErrLayer, option_layer};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that nothing comes from is asked for a sign of life this often.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// The same of a client that has a heartbeat of its own.
+const QUIET_PING_INTERVAL: Duration = Duration::from_secs(60);
 /// Without one for this long it is closed; its watches begin again on a new one.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// What may be on its way to us unread, in bytes: of one answer, of all of them.
@@ -43,10 +45,19 @@ pub fn clients(config: &Config, count: usize) -> Result<Vec<Client>, ConnectErro
         return (0..count).map(|_| Ok(Client::try_from(config.clone())?)).collect();
     }
     let tls = config.rustls_client_config()?;
-    (0..count).map(|_| client(config, tls.clone())).collect()
+    (0..count).map(|_| client(config, tls.clone(), PING_INTERVAL)).collect()
 }
 
-fn client(config: &Config, tls: rustls::ClientConfig) -> Result<Client, ConnectError> {
+/// A client for one of many: it asks for a sign of life only when nothing has come for longer than its own heartbeat takes, so that a
+/// fleet at rest costs its server no pings.
+pub fn quiet_client(config: &Config) -> Result<Client, ConnectError> {
+    if config.proxy_url.is_some() || config.auth_info.exec.is_some() {
+        return Ok(Client::try_from(config.clone())?);
+    }
+    client(config, config.rustls_client_config()?, QUIET_PING_INTERVAL)
+}
+
+fn client(config: &Config, tls: rustls::ClientConfig, ping: Duration) -> Result<Client, ConnectError> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
@@ -61,7 +72,7 @@ fn client(config: &Config, tls: rustls::ClientConfig) -> Result<Client, ConnectE
         .timer(TokioTimer::new())
         .http2_initial_stream_window_size(WINDOWS.0)
         .http2_initial_connection_window_size(WINDOWS.1)
-        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_interval(ping)
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .build(connector);
     let retries = config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry()));

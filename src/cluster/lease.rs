@@ -1,4 +1,4 @@
-//! The Lease by which one controller leads: read, then replace with the version that was read.
+//! The Lease by which one controller leads: read, then replace with the version that was read. Whoever holds it knows that version.
 //!
 //! The Lease only saves work; what protects objects is that every record is a compare-and-set of its own.
 
@@ -14,7 +14,7 @@ use super::Error;
 pub const DURATION: SignedDuration = SignedDuration::from_secs(15);
 /// How often the holder renews.
 pub const RENEWAL: SignedDuration = SignedDuration::from_secs(5);
-/// How often the others look.
+/// How often the others look, and how soon the holder tries again after a failure.
 pub const RETRY: SignedDuration = SignedDuration::from_secs(2);
 
 /// Which Lease, and who asks for it.
@@ -36,6 +36,10 @@ pub struct Observed {
     seen: Timestamp,
 }
 
+/// A Lease that is ours, as our last write left it.
+#[derive(Clone, Debug)]
+pub struct Held(Lease);
+
 impl Claim {
     fn api(&self, client: &Client) -> Api<Lease> {
         Api::namespaced(client.clone(), &self.namespace)
@@ -45,20 +49,20 @@ impl Claim {
         Error::from_kube(format!("Lease {}/{}", self.namespace, self.name), error)
     }
 
-    /// Takes or renews the Lease if it is free, ours, or its holder has been silent for too long. True if we hold it now.
+    /// Takes the Lease if it is free, ours, or its holder has been silent for too long. None if another one holds it.
     pub async fn acquire(
         &self,
         client: &Client,
         observed: &mut Option<Observed>,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Held>, Error> {
         let api = self.api(client);
         let Some(mut lease) = api.get_opt(&self.name).await.map_err(|e| self.fail(e))? else {
             return self.create(&api, now).await;
         };
         let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
         if !self.may_take(spec, observed, now) {
-            return Ok(false);
+            return Ok(None);
         }
         let is_new = spec.holder_identity.as_deref() != Some(&self.identity);
         if is_new {
@@ -67,6 +71,17 @@ impl Claim {
         }
         self.fill(spec, now);
         self.replace(&api, &lease).await
+    }
+
+    /// Renews a Lease that is held: one write, and a read only if somebody else, or an answer that never came, has moved it on. None if
+    /// another one holds it now.
+    pub async fn renew(&self, client: &Client, held: &Held, now: Timestamp) -> Result<Option<Held>, Error> {
+        let mut lease = held.0.clone();
+        self.fill(lease.spec.get_or_insert_with(LeaseSpec::default), now);
+        match self.replace(&self.api(client), &lease).await? {
+            Some(held) => Ok(Some(held)),
+            None => self.acquire(client, &mut None, now).await,
+        }
     }
 
     fn may_take(&self, spec: &LeaseSpec, observed: &mut Option<Observed>, now: Timestamp) -> bool {
@@ -94,21 +109,22 @@ impl Claim {
         spec.lease_duration_seconds = i32::try_from(DURATION.as_secs()).ok();
     }
 
-    async fn create(&self, api: &Api<Lease>, now: Timestamp) -> Result<bool, Error> {
+    async fn create(&self, api: &Api<Lease>, now: Timestamp) -> Result<Option<Held>, Error> {
         let mut spec = LeaseSpec { acquire_time: Some(MicroTime(now)), ..LeaseSpec::default() };
         self.fill(&mut spec, now);
         let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
         match api.create(&PostParams::default(), &Lease { metadata, spec: Some(spec) }).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(false),
+            Ok(lease) => Ok(Some(Held(lease))),
+            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(None),
             Err(error) => Err(self.fail(error)),
         }
     }
 
-    async fn replace(&self, api: &Api<Lease>, lease: &Lease) -> Result<bool, Error> {
+    /// None if it is not as it was read any more, or gone.
+    async fn replace(&self, api: &Api<Lease>, lease: &Lease) -> Result<Option<Held>, Error> {
         match api.replace(&self.name, &PostParams::default(), lease).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Ok(lease) => Ok(Some(Held(lease))),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
             Err(error) => Err(self.fail(error)),
         }
     }

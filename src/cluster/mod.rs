@@ -14,5 +14,5 @@ pub mod slim;
 pub mod view;
 pub mod write;
 
-pub use connect::{ConnectError, clients};
+pub use connect::{ConnectError, clients, quiet_client};
 pub use error::{Error, Fate};

@@ -9,7 +9,7 @@ use kube::api::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook};
+use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Instance, LifecycleHook};
 
 /// Standard metadata as far as anybody here looks at it; the fields that managers own are skipped unread: they are the
 /// greater part of many objects.
@@ -94,6 +94,7 @@ from_parts! {
     LifecycleHook: LifecycleHookSpec, LifecycleHookStatus;
     DeploymentGroup: DeploymentGroupSpec, DeploymentGroupStatus;
     Deployment: DeploymentSpec, DeploymentStatus;
+    Instance: InstanceSpec, InstanceStatus;
 }
 
 /// One of our kinds as a watch reads it: with slim metadata.

@@ -75,6 +75,12 @@ pub struct ServiceSpec {
 pub struct ServicePort {
     /// Its number.
     pub port: i32,
+    /// Its name, where it has one.
+    pub name: Option<Box<str>>,
+    /// TCP, UDP or SCTP; TCP when absent.
+    pub protocol: Option<Box<str>>,
+    /// What is spoken there.
+    pub app_protocol: Option<Box<str>>,
     /// Where it leads: a number or a name.
     target_port: Option<IntOrString>,
 }
@@ -132,11 +138,14 @@ pub struct ReadyEndpoints {
     pub count: usize,
     /// How many are pods of each ReplicaSet.
     pub of: Vec<(Box<str>, usize)>,
+    /// True if there are others that are not ready, those that are about to end apart.
+    pub has_unready: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 struct EndpointConditions {
     ready: Option<bool>,
+    terminating: Option<bool>,
 }
 
 impl EndpointSlice {
@@ -153,8 +162,11 @@ impl EndpointSlice {
     /// Which endpoints are ready; an endpoint that does not say counts, as Kubernetes has it.
     pub fn ready(&self) -> ReadyEndpoints {
         let mut ready = ReadyEndpoints::default();
-        let endpoints = self.endpoints.iter().flatten();
-        for endpoint in endpoints.filter(|e| e.conditions.ready != Some(false)) {
+        for endpoint in self.endpoints.iter().flatten() {
+            if endpoint.conditions.ready == Some(false) {
+                ready.has_unready |= endpoint.conditions.terminating != Some(true);
+                continue;
+            }
             ready.count += 1;
             // A ReplicaSet's pods are named after it, with one more part.
             let owner = endpoint.target_ref.as_ref().and_then(|t| t.name.rsplit_once('-'));

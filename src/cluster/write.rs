@@ -64,10 +64,42 @@ pub async fn patch_json<K>(
 where
     K: Resource<DynamicType = ()>,
 {
-    let path = format!("{}/{name}?fieldManager={FIELD_MANAGER}", K::url_path(&(), Some(namespace)));
+    patch_part::<K>(client, namespace, name, "", operations).await
+}
+
+/// The same to the status.
+pub async fn patch_json_status<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    operations: &[Value],
+) -> Result<Option<String>, Error>
+where
+    K: Resource<DynamicType = ()>,
+{
+    patch_part::<K>(client, namespace, name, "/status", operations).await
+}
+
+async fn patch_part<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    part: &str,
+    operations: &[Value],
+) -> Result<Option<String>, Error>
+where
+    K: Resource<DynamicType = ()>,
+{
+    let path = format!("{}/{name}{part}?fieldManager={FIELD_MANAGER}", K::url_path(&(), Some(namespace)));
     let to = (Method::PATCH, path.as_str(), "application/json-patch+json");
     let answer = request::write(client, to, serde_json::to_vec(operations), TIMEOUT).await;
     answer.map_err(|e| e.of(describe::<K>(namespace, name)))
+}
+
+/// Sends a merge patch to `path`, for fields that nobody else writes. Answers the object's new version.
+pub async fn merge(client: &Client, path: &str, patch: &Value, what: &str) -> Result<Option<String>, Error> {
+    let to = (Method::PATCH, path, "application/merge-patch+json");
+    request::write(client, to, serde_json::to_vec(patch), TIMEOUT).await.map_err(|e| e.of(what))
 }
 
 /// An object as it was looked at: what a guarded write is valid on.

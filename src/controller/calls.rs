@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-
 use tokio::task::AbortHandle;
 
-use super::clock;
 use super::context::Context;
+use super::{clock, secrets};
 use crate::api::{DeploymentStatus, EventStatus};
 use crate::cluster::expectations::ObjectKey;
 use crate::engine::facts::CallFact;
@@ -130,12 +129,7 @@ async fn headers(
 ) -> Result<Vec<(String, String)>, CallFact> {
     let Some(name) = &hook.headers_secret else { return Ok(vec![]) };
     let found = Api::<Secret>::namespaced(context.client.clone(), namespace).get(name).await;
-    let secret = found.map_err(|_| {
-        CallFact::SecretNotGranted(format!(
-            "kubectl create role sluice-{name} -n {namespace} --verb=get --resource=secrets --resource-name={name} && kubectl create rolebinding sluice-{name} -n {namespace} --role=sluice-{name} --serviceaccount={}",
-            context.service_account
-        ))
-    })?;
+    let secret = found.map_err(|_| CallFact::SecretNotGranted(secrets::grant(context, namespace, name)))?;
     let data = secret.data.unwrap_or_default();
     Ok(data.into_iter().map(|(k, v)| (k, String::from_utf8_lossy(&v.0).trim_end().to_owned())).collect())
 }

@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::{Semaphore, watch};
 
 use super::calls::Calls;
+use super::departures::Departures;
 use super::endpoints::Endpoints;
+use super::hosts::{EndpointSightings, Heartbeats};
 use super::interest::Interest;
 use super::kinds::Kinds;
 use super::metrics::Metrics;
 use super::named::ConfigMaps;
+use super::revisions::Revisions;
 use crate::cluster::expectations::{Expectations, ObjectKey};
 use crate::engine::facts::CreationRefused;
-use crate::remote::Http;
+use crate::remote::{Egress, Http};
 use crate::traffic::sightings::Sightings;
 
 /// Names in order; most owners have one or two.
@@ -71,6 +75,10 @@ pub struct Context {
     pub endpoints: Endpoints,
     /// ConfigMaps that groups desire.
     pub config_maps: ConfigMaps,
+    /// AppSpecs that are fetched from outside of the cluster.
+    pub revisions: Revisions,
+    /// Which addresses sources may have.
+    pub egress: Egress,
     /// HTTP hooks under way.
     pub calls: Calls,
     /// Jobs that the API server refused, by name: its words.
@@ -83,6 +91,18 @@ pub struct Context {
     pub refused_task_sets: Mutex<HashMap<ObjectKey, String>>,
     /// By group: how the creation of a desired revision's Deployment was refused. Lost in a crash: it is then tried anew.
     pub refused_creations: Mutex<HashMap<ObjectKey, CreationRefused>>,
+    /// When hosts were heard of.
+    pub heartbeats: Heartbeats,
+    /// Hosts that are gone for certain.
+    pub departures: Departures,
+    /// Since when hosts' endpoints stand as they do.
+    pub endpoint_sightings: EndpointSightings,
+    /// By Deployment, and by host: the API server's words to an assignment that it refused.
+    pub refused_assignments: Mutex<HashMap<ObjectKey, BTreeMap<String, String>>>,
+    /// By Deployment: how the Secret of its revision is granted, while it may not be read.
+    pub withheld_secrets: Mutex<HashMap<ObjectKey, (&'static str, String)>>,
+    /// By Server deployment: when its status was written last. Lost in a crash: it is then written at once.
+    pub written: Mutex<HashMap<ObjectKey, Timestamp>>,
     /// Names of Deployments by group.
     pub by_group: Index,
     /// Names of groups by application.
@@ -91,6 +111,9 @@ pub struct Context {
     pub http: Http,
     /// Turns to publish Events: they must not get in the way of writes.
     pub events: Semaphore,
+    /// Turns to write assignments, of all fleets together: no more hosts begin at once than an API server takes beside its other work,
+    /// and each begins with a report of its own.
+    pub assignments: Semaphore,
     /// Counters.
     pub metrics: Metrics,
     /// Our ServiceAccount as `namespace:name`, for sentences that say how to grant it something.

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::deployment::{build, tell};
 use super::named::State;
 use super::queue::Action;
-use super::{clock, named, service_group, services};
+use super::{clock, named, server_group, service_group, services};
 use crate::api::{Deployment, DeploymentGroup, predefined};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, request, write};
@@ -87,14 +87,29 @@ async fn observe(
         test_route: None,
         services: BTreeMap::new(),
         task_sets: BTreeMap::new(),
+        server: Default::default(),
         rivals: vec![],
     };
-    let is_fresh = match &group.spec.service {
-        Some(target) => service_group::look(context, key, target, &mut facts, &mut looked, now),
-        None => serving(context, namespace, &mut facts, &mut looked, now),
+    let is_fresh = match (&group.spec.service, &group.spec.server) {
+        (Some(target), _) => service_group::look(context, key, target, &mut facts, &mut looked, now),
+        (_, Some(target)) => server_group::look(context, key, target, &mut facts, &mut looked, now),
+        _ => serving(context, namespace, &mut facts, &mut looked, now),
     };
+    rivals(context, key, &mut facts, &mut looked);
     context.interest.note(key, looked);
     Ok(is_fresh.then_some(facts))
+}
+
+/// The other groups that have traffic of their own, if this one has.
+fn rivals(context: &Context, key: &ObjectKey, facts: &mut GroupFacts, looked: &mut BTreeSet<ObjectKey>) {
+    let has_traffic = |g: &DeploymentGroup| {
+        g.spec.service.is_some() || g.spec.server.as_deref().is_some_and(|s| s.load_balancer.is_some())
+    };
+    if has_traffic(&facts.group) {
+        let is_rival = |g: &DeploymentGroup| has_traffic(g) && g.name_any() != *key.name;
+        facts.rivals = context.kinds.groups.cache.filter(&key.namespace, is_rival);
+        looked.extend(facts.rivals.iter().map(|r| ObjectKey::of("DeploymentGroup", r.as_ref())));
+    }
 }
 
 /// Every Deployment of the group; `None` while one that we created has not shown up.

@@ -50,6 +50,10 @@ impl Readiness {
         of
     }
 
+    fn has_unready(&self) -> bool {
+        self.slices.iter().any(|(_, ready)| ready.has_unready)
+    }
+
     /// Notes a slice, or that it is gone. Answers what it was before.
     fn note(&mut self, slice: &str, ready: Option<ReadyEndpoints>) -> Option<ReadyEndpoints> {
         let place = self.slices.iter().position(|(name, _)| **name == *slice);
@@ -75,6 +79,8 @@ pub struct Ready {
     pub count: usize,
     /// How many are pods of each ReplicaSet.
     pub of: BTreeMap<String, usize>,
+    /// True if there are endpoints that are not ready.
+    pub has_unready: bool,
     /// Since when there has been at least one, without a break.
     pub since: Option<Timestamp>,
 }
@@ -90,7 +96,8 @@ impl Endpoints {
             let known = all.get(namespace).filter(|n| n.is_synced)?;
             let readiness = known.services.get(service);
             let (count, of) = readiness.map_or_else(Default::default, |r| (r.count(), r.of()));
-            Some(Ready { count, of, since: readiness.and_then(|r| r.since) })
+            let has_unready = readiness.is_some_and(Readiness::has_unready);
+            Some(Ready { count, of, has_unready, since: readiness.and_then(|r| r.since) })
         })
     }
 

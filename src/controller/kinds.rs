@@ -15,9 +15,12 @@ use crate::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Lif
 use crate::cluster::cache::Cache;
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::view::{Job, Service};
+use crate::platform::heartbeat::Lease;
+use crate::platform::instance::Host;
 use crate::platform::pod_template::PodTemplate;
 use crate::platform::pods::TaskPod;
 use crate::platform::task_set::TaskSet;
+use crate::traffic::endpoint_slices::HostSlice;
 use crate::traffic::http_route::HttpRoute;
 
 /// One watched kind.
@@ -131,6 +134,12 @@ kinds! {
     pods: TaskPod = Kind::kept("Pod");
     /// The Jobs of hooks.
     jobs: Job = Kind::reconciled("Job");
+    /// Instances: hosts, and what is to be done on them.
+    instances: Host = Kind::reconciled("Instance");
+    /// The Leases that hosts' agents renew.
+    leases: Lease = Kind::kept("Lease");
+    /// EndpointSlices that groups of hosts made.
+    host_slices: HostSlice = Kind::kept("EndpointSlice");
 }
 
 impl Kinds {

@@ -5,46 +5,53 @@ use kube::Client;
 use tokio::sync::watch;
 
 use super::clock;
-use crate::cluster::lease::{Claim, DURATION, RENEWAL, RETRY};
+use crate::cluster::lease::{Claim, DURATION, Held, RENEWAL, RETRY};
 
 /// Claims the Lease until it is held, then renews it; `leads` tells the rest. Returns when it is lost.
 pub async fn lead(claim: Claim, client: Client, leads: watch::Sender<bool>) {
     let mut observed = None;
-    loop {
-        match claim.acquire(&client, &mut observed, clock::now()).await {
-            Ok(true) => break,
-            Ok(false) => {}
+    let (held, asked) = loop {
+        let asked = clock::now();
+        match claim.acquire(&client, &mut observed, asked).await {
+            Ok(Some(held)) => break (held, asked),
+            Ok(None) => {}
             Err(error) => tracing::warn!(%error, "failed to ask for the lease; trying again"),
         }
         clock::sleep(RETRY).await;
-    }
+    };
     tracing::info!(identity = claim.identity, "leading");
     leads.send_replace(true);
-    keep(&claim, &client, clock::now()).await;
+    keep(&claim, &client, held, asked).await;
     tracing::error!("the lease was lost; ending");
     leads.send_replace(false);
 }
 
-/// Renews until that has failed for as long as another one would wait.
-async fn keep(claim: &Claim, client: &Client, mut renewed: Timestamp) {
+/// Renews until that has failed for as long as another one would wait. An API server that is slow is waited for: who asks it again
+/// waits behind more.
+async fn keep(claim: &Claim, client: &Client, mut held: Held, mut renewed: Timestamp) {
+    let mut pause = RENEWAL;
     loop {
-        clock::sleep(RENEWAL).await;
+        clock::sleep(pause).await;
         let asked = clock::now();
-        if asked.duration_since(renewed) >= DURATION {
+        let left = DURATION - asked.duration_since(renewed);
+        if !left.is_positive() {
             return;
         }
-        let mut nobody = None;
         let answer = tokio::select! {
-            answer = claim.acquire(client, &mut nobody, asked) => answer,
-            () = clock::sleep(RENEWAL) => {
-                tracing::warn!("the lease was not renewed in time; trying again");
-                continue;
+            answer = claim.renew(client, &held, asked) => answer,
+            () = clock::sleep(left) => {
+                tracing::warn!("the lease was not renewed in time");
+                return;
             }
         };
+        pause = RENEWAL;
         match answer {
-            Ok(true) => renewed = asked,
-            Ok(false) => return,
-            Err(error) => tracing::warn!(%error, "failed to renew the lease; trying again"),
+            Ok(Some(now)) => (held, renewed) = (now, asked),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "failed to renew the lease; trying again");
+                pause = RETRY;
+            }
         }
     }
 }

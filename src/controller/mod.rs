@@ -3,10 +3,14 @@
 mod calls;
 mod clock;
 mod context;
+mod departures;
 mod deployment;
 mod deployment_group;
+mod egress;
 mod endpoints;
 mod health;
+mod hosts;
+mod instance;
 mod interest;
 mod inventory;
 mod kinds;
@@ -15,9 +19,13 @@ mod metrics;
 mod named;
 mod orphan;
 mod queue;
+mod revisions;
+mod secrets;
+mod server_group;
 mod service_group;
 mod services;
 mod watches;
 mod wiring;
 
+pub use egress::EgressFlags;
 pub use wiring::{Error, Settings, one_namespace, run};

@@ -8,8 +8,8 @@ use kube::{Resource, ResourceExt};
 
 use super::context::Context;
 use super::{clock, services};
+use crate::api::DeploymentGroup;
 use crate::api::service_target::ServiceTarget;
-use crate::api::{DeploymentGroup, TASK_SET_FINALIZER};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::view::Service;
 use crate::cluster::{Error, write};
@@ -18,6 +18,7 @@ use crate::engine::group::{GroupAct, GroupFacts};
 use crate::engine::group_service::Made;
 use crate::platform::task_set::TaskSet;
 use crate::platform::{target_group, task_set};
+use crate::traffic::endpoint_slices;
 
 /// One look under way.
 struct Look<'a> {
@@ -53,9 +54,6 @@ pub fn look(
         look.check("ReplicaSet", &found.name_any(), Some(found.as_ref()));
         facts.task_sets.insert(found.name_any(), services::fact_of(context, look.namespace, &found));
     }
-    let is_rival = |g: &DeploymentGroup| g.spec.service.is_some() && g.name_any() != *key.name;
-    facts.rivals = context.kinds.groups.cache.filter(look.namespace, is_rival);
-    look.looked.extend(facts.rivals.iter().map(|r| ObjectKey::of("DeploymentGroup", r.as_ref())));
     look.is_fresh
 }
 
@@ -90,11 +88,12 @@ pub async fn carry_out(
     };
     match act {
         GroupAct::Hold => {
-            let version = write::add_finalizer::<DeploymentGroup>(client, seen, TASK_SET_FINALIZER).await?;
+            let version =
+                write::add_finalizer::<DeploymentGroup>(client, seen, group.spec.finalizer()).await?;
             note("deploymentgroups", "DeploymentGroup", &key.name, version);
         }
         GroupAct::Release => {
-            write::remove_finalizer::<DeploymentGroup>(client, seen, TASK_SET_FINALIZER).await?;
+            write::remove_finalizer::<DeploymentGroup>(client, seen, group.spec.finalizer()).await?;
             context.metrics.count_write("deploymentgroups");
         }
         GroupAct::CreateTargetGroup(new) => {
@@ -128,6 +127,10 @@ pub async fn carry_out(
         GroupAct::Orphan(Made::TargetGroup, name, uid) => {
             let version = task_set::orphan::<Service>(client, namespace, name, uid).await?;
             note("services", "Service", name, version);
+        }
+        GroupAct::SetSlice(set) => {
+            let version = endpoint_slices::set(client, namespace, set).await?;
+            note("endpointslices", "EndpointSlice", &set.name, version);
         }
         GroupAct::Create(_) | GroupAct::Prune { .. } | GroupAct::Restore(_) => {}
     }

@@ -26,6 +26,7 @@ pub fn look_at(
     let since = ready.as_ref().and_then(|r| r.since);
     let count = ready.as_ref().map(|r| r.count);
     let mut fact = ServiceFact { ready: count, ready_since: since, ..ServiceFact::default() };
+    fact.has_unready = ready.as_ref().is_some_and(|r| r.has_unready);
     fact.ready_of = ready.map(|r| r.of).unwrap_or_default();
     let Some(service) = found else { return fact };
     ServiceFact {

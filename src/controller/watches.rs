@@ -13,14 +13,18 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::context::Context;
+use super::hosts;
 use super::kinds::{Kind, Kinds};
-use crate::api::{DEPLOYMENT_LABEL, Deployment, DeploymentGroup, TASK_SET_LABEL};
+use crate::api::{DEPLOYMENT_LABEL, Deployment, DeploymentGroup, INSTANCE_LABEL, TASK_SET_LABEL};
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::slim::{FromParts, Slim};
 use crate::cluster::view::{Job, Service, prune, prune_hard};
+use crate::platform::heartbeat::Lease;
+use crate::platform::instance::Host;
 use crate::platform::pod_template::PodTemplate;
 use crate::platform::pods::TaskPod;
 use crate::platform::task_set::TaskSet;
+use crate::traffic::endpoint_slices::{HostSlice, MANAGED_BY};
 use crate::traffic::http_route::HttpRoute;
 
 /// The CRD whose presence starts the watch of routes.
@@ -58,6 +62,7 @@ pub fn start(context: &Arc<Context>, namespace: Option<&str>) {
         meaning: job,
     };
     jobs.start(context, namespace);
+    hosts(context, namespace);
     tokio::spawn(await_routes(Arc::clone(context), namespace.map(str::to_owned)));
 }
 
@@ -75,6 +80,16 @@ fn task_sets(context: &Arc<Context>, namespace: Option<&str>) {
     Watch { kind: |kinds| &kinds.task_sets, config: made(), keep, meaning }.start(context, namespace);
     let (keep, meaning) = (TaskPod::pruned, pod as Meaning<TaskPod>);
     Watch { kind: |kinds| &kinds.pods, config: made(), keep, meaning }.start(context, namespace);
+}
+
+/// What the Server platform looks at.
+fn hosts(context: &Arc<Context>, namespace: Option<&str>) {
+    let (keep, meaning) = (Host::keep, hosts::changed as Meaning<Host>);
+    Watch { kind: |kinds| &kinds.instances, config: lists(), keep, meaning }.start(context, namespace);
+    let (config, keep) = (lists().labels(INSTANCE_LABEL), Lease::pruned as fn(Lease) -> Lease);
+    Watch { kind: |kinds| &kinds.leases, config, keep, meaning: hosts::lease }.start(context, namespace);
+    let (config, keep) = (lists().labels(MANAGED_BY), HostSlice::pruned as fn(HostSlice) -> HostSlice);
+    Watch { kind: |kinds| &kinds.host_slices, config, keep, meaning: hosts::slice }.start(context, namespace);
 }
 
 /// A kind of ours, read without its managed fields.
@@ -250,6 +265,7 @@ fn group(
         context.by_application.insert(&key.namespace, application, &key.name)
     } else {
         context.interest.note(key, BTreeSet::new());
+        hosts::group_gone(context, key);
         context.refused_creations.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         context.by_application.remove(&key.namespace, application, &key.name)
     };

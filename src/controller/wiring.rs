@@ -10,7 +10,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
 use super::context::{Context, Index};
-use super::{clock, deployment, deployment_group, health, inventory, leader, orphan, queue, watches};
+use super::egress::EgressFlags;
+use super::{
+    clock, deployment, deployment_group, health, instance, inventory, leader, orphan, queue, watches,
+};
 use crate::cluster;
 use crate::cluster::lease::Claim;
 
@@ -22,6 +25,8 @@ const STREAM_CLIENTS: usize = 2;
 
 /// Objects whose Events are published at once.
 const EVENTS_AT_ONCE: usize = 16;
+/// Hosts whose assignments are written at once.
+const ASSIGNMENTS_AT_ONCE: usize = 32;
 
 /// How the controller is set up.
 #[derive(Clone, Debug)]
@@ -36,6 +41,8 @@ pub struct Settings {
     pub service_account: String,
     /// Where probes and metrics are served.
     pub address: SocketAddr,
+    /// Which addresses sources may have.
+    pub egress: EgressFlags,
 }
 
 /// Why the controller could not start, or had to end.
@@ -72,16 +79,25 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         sightings: Default::default(),
         endpoints: Default::default(),
         config_maps: Default::default(),
+        revisions: Default::default(),
+        egress: settings.egress.policy(),
         calls: Default::default(),
         refusals: Mutex::new(HashMap::new()),
         refused_writes: Mutex::new(HashMap::new()),
         refused_routes: Mutex::new(HashMap::new()),
         refused_task_sets: Mutex::new(HashMap::new()),
         refused_creations: Default::default(),
+        heartbeats: Default::default(),
+        endpoint_sightings: Default::default(),
+        departures: Default::default(),
+        refused_assignments: Default::default(),
+        withheld_secrets: Default::default(),
+        written: Default::default(),
         by_group: Index::default(),
         by_application: Index::default(),
         http: Default::default(),
         events: Semaphore::new(EVENTS_AT_ONCE),
+        assignments: Semaphore::new(ASSIGNMENTS_AT_ONCE),
         metrics: Default::default(),
         service_account: settings.service_account.clone(),
         watch_clients: clients,
@@ -151,6 +167,7 @@ async fn reconcile(context: &Arc<Context>) {
         queue::drain(context, |kinds| &kinds.groups, deployment_group::reconcile),
         queue::drain(context, |kinds| &kinds.deployments, deployment::reconcile),
         queue::drain(context, |kinds| &kinds.jobs, orphan::reconcile),
+        queue::drain(context, |kinds| &kinds.instances, instance::reconcile),
     );
 }
 

@@ -11,7 +11,7 @@ use super::plan::{Act, Plan};
 use super::production::Production;
 use super::service::ready_wait::{self, Wait};
 use super::service::{install, task_set, terminate, test_traffic, undo};
-use super::{front, hooks, restore, shift, shift_follow, turn, words};
+use super::{front, hooks, restore, server, shift, shift_follow, turn, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_status::{Resolved, StopState, StopStatus};
 use crate::api::{ConcurrencyPolicy, EventName, EventStatus, Phase};
@@ -31,7 +31,7 @@ pub fn decide(facts: &Facts, now: Timestamp) -> Plan {
 /// stands for one, if that makes a difference.
 fn scoped(facts: &Facts) -> Option<Facts> {
     let resolved = facts.deployment.status.as_ref()?.resolved.as_ref()?;
-    if let Some(service) = resolved.service.as_ref().filter(|s| s.production.is_service) {
+    if let Some(service) = resolved.service.as_deref().filter(|s| s.production.is_service) {
         return Some(Facts { route: front::route(facts, service), ..facts.clone() });
     }
     let route = facts.route.as_ref()?;
@@ -44,6 +44,9 @@ fn decide_scoped(facts: &Facts, now: Timestamp) -> Plan {
     let is_going = facts.deployment.metadata.deletion_timestamp.is_some();
     if draft.status.phase.has_ended() {
         ending::settle(&mut draft);
+    } else if draft.status.phase.is_running() && server::advance::snapshot(&facts.deployment).is_some() {
+        let by = replaced_by(&draft);
+        server::advance::run(&mut draft, is_going, by);
     } else if let (true, Some(resolved)) = (draft.status.phase.is_running(), draft.status.resolved.clone()) {
         run(&mut draft, &resolved, is_going);
     } else if !is_going {

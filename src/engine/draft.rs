@@ -69,6 +69,11 @@ impl<'a> Draft<'a> {
         self.acts.push(act);
     }
 
+    /// The acts so far.
+    pub fn acts(&self) -> &[Act] {
+        &self.acts
+    }
+
     /// Takes back what was planned so far: what ends does nothing more.
     pub fn drop_acts(&mut self) {
         self.acts.clear();
@@ -116,6 +121,9 @@ impl<'a> Draft<'a> {
         let before = self.facts.deployment.status.as_ref();
         let generation = self.facts.deployment.metadata.generation;
         self.status.overview = overview(&self.status);
+        if self.status.phase.has_ended() || self.status.termination_time.is_some() {
+            self.status.termination_wait_end_time = None;
+        }
         let had = before.map(|s| s.conditions.as_slice()).unwrap_or_default();
         self.status.conditions = conditions(
             had,
@@ -126,6 +134,8 @@ impl<'a> Draft<'a> {
             self.now,
         );
         self.status.observed_generation = generation;
+        // A size that is refused holds up neither weights nor the way back.
+        self.acts.sort_by_key(|act| matches!(act, Act::ScaleTaskSet(_)));
         let changed = !self.is_silent && before.is_none_or(|b| *b != self.status);
         Plan {
             record: changed.then(|| Box::new(self.status)),
@@ -137,6 +147,9 @@ impl<'a> Draft<'a> {
 }
 
 fn overview(status: &DeploymentStatus) -> Option<Overview> {
+    if status.resolved.as_ref().is_some_and(|r| r.server.is_some()) {
+        return Some(super::server::words::overview(&status.targets));
+    }
     let mut overview = Overview::default();
     match status.phase {
         Phase::Created | Phase::Queued => overview.pending = 1,

@@ -8,16 +8,19 @@ use super::hooks;
 use super::plan::{Act, NewDeployment};
 use super::production::Production;
 use super::weights;
-use super::{service, words};
+use super::{group_service, server, service, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_snapshot::{ResolvedFunction, ResolvedService};
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
 use crate::api::duration::Spoken;
 use crate::api::{
-    AppSpecContent, AutoRollback, ComputePlatform, DeploymentSpec, EventName, EventStatus, Phase, Revision,
-    RollbackEvent, TRAFFIC_FINALIZER, predefined,
+    AutoRollback, ComputePlatform, DeploymentSpec, EventName, EventStatus, Phase, Revision, RollbackEvent,
+    TRAFFIC_FINALIZER, predefined,
 };
 use crate::appspec::{FunctionSpec, ServiceSpec, write_function, write_service};
+
+/// What an end on request says.
+pub const ON_REQUEST: &str = "stopped on request";
 
 /// An end other than success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl End {
     /// A stop as `spec.stop` asked for it.
     pub fn on_request(asked: Option<bool>) -> Self {
         let rollback = asked.map_or(Rollback::On(RollbackEvent::DeploymentStopOnRequest), Rollback::Asked);
-        Self { phase: Phase::Stopped, code: "ManualStop", message: "stopped on request".into(), rollback }
+        Self { phase: Phase::Stopped, code: "ManualStop", message: ON_REQUEST.into(), rollback }
     }
 
     /// Nobody said continue in time.
@@ -74,6 +77,9 @@ pub fn end(draft: &mut Draft<'_>, end: &End) {
     let has_begun = has_begun(draft);
     let percent = percent_now(draft);
     close_events(draft);
+    // Who has not begun never will.
+    draft.status.targets = draft.status.targets.replace('P', "K");
+    draft.status.zone_since = None;
     let follow_up = follow_up(draft, end, has_begun, percent);
     let message = format!("{}. {follow_up}", end.message.trim_end_matches('.'));
     draft.status.phase = end.phase;
@@ -96,7 +102,7 @@ pub fn end(draft: &mut Draft<'_>, end: &End) {
 /// True if there is something to roll back: a lifecycle event has begun, and more than Service's BeforeInstall.
 fn has_begun(draft: &Draft<'_>) -> bool {
     let mut events = draft.status.lifecycle_events.iter().filter(|e| e.name != EventName::BeforeInstall);
-    events.any(|e| e.status != EventStatus::Pending)
+    events.any(|e| e.status != EventStatus::Pending) || server::closing::has_touched(draft)
 }
 
 /// True if a rollback is wanted and its group is not there to give it a turn.
@@ -148,9 +154,15 @@ fn close_events(draft: &mut Draft<'_>) {
 }
 
 fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<i32>) -> String {
-    let Some(resolved) = draft.status.resolved.clone() else { return "No traffic was moved.".into() };
+    let Some(resolved) = draft.status.resolved.clone() else {
+        let is_server = draft.facts.group.as_ref().is_some_and(|g| g.spec.server.is_some());
+        return if is_server { "No host was touched." } else { "No traffic was moved." }.into();
+    };
     let wanted = wants_rollback(draft, end) && !is_orphaned(draft, end);
-    let before = words::before(&resolved);
+    let before = match &resolved.server {
+        Some(_) => draft.status.previous_revision.as_ref().map(ToString::to_string),
+        None => words::before(&resolved),
+    };
     if let Some(before) = before.as_ref().filter(|_| wanted && has_begun) {
         let name = rollback_name(draft.facts.deployment.name(), draft.facts.deployment.uid());
         let info = draft.status.rollback_info.get_or_insert_with(RollbackInfo::default);
@@ -160,15 +172,24 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
     }
     let stands = service::task_set::has_begun(draft, EventName::Install)
         && draft.status.termination_time.is_none()
-        && resolved.service.as_ref().is_some_and(|s| service::install::points_at_replacement(draft, s));
-    let repair = words::repair(&resolved, percent.unwrap_or(0), stands);
+        && resolved.service.as_deref().is_some_and(|s| service::install::points_at_replacement(draft, s));
+    let repair = match &resolved.server {
+        Some(_) => server::words::repair(&draft.status),
+        None => words::repair(&resolved, percent.unwrap_or(0), stands),
+    };
     if end.rollback != Rollback::Never {
         let why = match () {
             () if draft.status.is_rollback() => "a rollback is not itself rolled back",
             () if !has_begun && service::task_set::has_begun(draft, EventName::BeforeInstall) => {
                 "only BeforeInstall had begun, which leaves nothing to undo"
             }
+            () if !has_begun && draft.status.targets.contains('F') => {
+                "no host has said that an event had begun there"
+            }
             () if !has_begun => "no lifecycle event had begun",
+            () if before.is_none() && resolved.server.is_some() => {
+                "the group has no earlier revision that succeeded"
+            }
             () if before.is_none() => "nothing served before",
             () => "automatic rollback is off for this end",
         };
@@ -196,13 +217,16 @@ pub fn settle(draft: &mut Draft<'_>) {
     if !is_held(draft) {
         return;
     }
+    if !facts.namespace_is_going && server::closing::leaves_hosts_working(draft) {
+        return;
+    }
     let named = draft.status.rollback_info.as_ref().and_then(|i| i.rollback_deployment.clone());
     let is_due = named.is_some() && !draft.status.is_rollback();
     match (named, facts.rollback) {
         (Some(name), RollbackFact::Absent) if is_due && !facts.namespace_is_going => {
             if let Some(spec) = rollback_spec(draft) {
                 let rollback_of = Some(facts.deployment.uid().into());
-                draft.act(Act::CreateRollback(NewDeployment { name, spec, rollback_of }));
+                draft.act(Act::CreateRollback(Box::new(NewDeployment { name, spec, rollback_of })));
             }
         }
         _ if held > 0 || holds_grant(draft) => {}
@@ -221,7 +245,11 @@ pub fn settle(draft: &mut Draft<'_>) {
 
 /// True until the group has noted the end: one that is deleted before would vanish without a trace in the group.
 fn holds_grant(draft: &Draft<'_>) -> bool {
-    let group = draft.facts.group.as_ref().filter(|g| g.metadata.deletion_timestamp.is_none());
+    // A Service group notes it also while it is being deleted.
+    let group = draft.facts.group.as_ref().filter(|g| {
+        let is_going = g.metadata.deletion_timestamp.is_some();
+        !is_going || g.spec.service.is_some() && group_service::is_held(g)
+    });
     let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
     !draft.facts.namespace_is_going && active.is_some_and(|a| a.uid == draft.facts.deployment.uid())
 }
@@ -234,23 +262,24 @@ pub fn is_held(draft: &Draft<'_>) -> bool {
 
 fn rollback_spec(draft: &Draft<'_>) -> Option<DeploymentSpec> {
     let resolved: &Resolved = draft.status.resolved.as_ref()?;
-    let (content, platform) = match (&resolved.function, &resolved.service) {
-        (Some(f), _) => (function_back(f), ComputePlatform::Function),
-        (_, Some(s)) => (service_back(s)?, ComputePlatform::Service),
-        _ => return None,
+    let (revision, platform) = match (&resolved.function, &resolved.service) {
+        (Some(f), _) => (Revision::inline(function_back(f)), ComputePlatform::Function),
+        (_, Some(s)) => (Revision::inline(service_back(s)?), ComputePlatform::Service),
+        _ => (draft.status.previous_revision.as_ref()?.source.clone(), ComputePlatform::Server),
     };
+    let is_server = platform == ComputePlatform::Server;
+    let group = draft.facts.group.as_ref().and_then(|g| g.status.as_ref());
+    let last_good = group.and_then(|s| s.last_successful_deployment.as_ref());
     Some(DeploymentSpec {
         deployment_group_ref: draft.facts.deployment.spec.deployment_group_ref.clone(),
-        revision: Revision {
-            app_spec_content: Some(AppSpecContent { content, sha256: None }),
-            config_map: None,
-        },
+        revision: Some(revision),
         description: Some(clip(format!("rolls back {}", draft.facts.deployment.name()), 250)),
-        deployment_config_name: Some(predefined::default_name(platform).into()),
+        deployment_config_name: Some(predefined::all_at_once(platform).into()),
         auto_rollback: Some(AutoRollback::default()),
-        stop: None,
-        continue_: None,
-        hook_results: vec![],
+        file_exists_behavior: last_good.and_then(|d| d.file_exists_behavior),
+        // The way back is not barred by a script of what it leads away from.
+        ignore_application_stop_failures: is_server,
+        ..DeploymentSpec::default()
     })
 }
 

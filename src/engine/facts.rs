@@ -1,11 +1,12 @@
 //! What a decision looks at: one frozen picture, built only by `observe` or by a test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use super::server::facts::ServerFacts;
 use crate::api::{
     Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, HookAnswer, LifecycleHook,
 };
@@ -47,6 +48,8 @@ pub struct Facts {
     pub jobs: BTreeMap<EventName, JobFact>,
     /// How each HTTP call stands, by execution id.
     pub calls: BTreeMap<String, CallFact>,
+    /// What only a Server deployment looks at.
+    pub server: ServerFacts,
     /// True while the namespace is being deleted.
     pub namespace_is_going: bool,
 }
@@ -63,6 +66,13 @@ pub enum RevisionFact {
         /// CamelCase.
         reason: &'static str,
         /// What is missing, and the cure.
+        message: String,
+    },
+    /// It cannot be used, now or later.
+    Invalid {
+        /// CamelCase.
+        reason: &'static str,
+        /// What is wrong with it, and the cure.
         message: String,
     },
 }
@@ -112,6 +122,8 @@ pub struct RouteFact {
     pub refused_at: Option<i64>,
     /// True if the rules that a deployment concerns cannot be told from the others any more; then no rule has backends here.
     pub rules_are_lost: bool,
+    /// Services that have weight in rules that were added since the deployment began.
+    pub added: BTreeSet<String>,
 }
 
 impl RouteFact {
@@ -174,6 +186,8 @@ pub struct ServiceFact {
     pub ready: Option<usize>,
     /// Since when at least one has been ready without a break.
     pub ready_since: Option<Timestamp>,
+    /// True if there are endpoints that are not ready, those that are about to end apart.
+    pub has_unready: bool,
     /// Ready endpoints by the ReplicaSet of their pods.
     pub ready_of: BTreeMap<String, usize>,
     /// Its uid.
@@ -210,6 +224,8 @@ pub struct TaskSetFact {
     pub group_uid: Option<String>,
     /// The uid of the Deployment that made it, by its label.
     pub deployment_uid: Option<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
     /// The PodTemplate that it was made from, by its annotation.
     pub task_definition: Option<String>,
     /// The container that serves and its port, by its annotation.

@@ -27,6 +27,7 @@ pub fn route(facts: &Facts, service: &ResolvedService) -> Option<Arc<RouteFact>>
         write_refused: None,
         rules: vec![RuleFact { backends, ..RuleFact::default() }],
         rules_are_lost: false,
+        added: Default::default(),
         gateway: GatewayFact::Taken,
         sightings: vec![Sighting { generation: 0, time: Timestamp::UNIX_EPOCH }],
         refused_at: None,
@@ -40,7 +41,7 @@ fn backend(front: &ServiceFact, side: &ResolvedSide) -> BackendFact {
 
 /// The act that switches the front Service to the side that `percent` speaks of.
 pub fn switch(facts: &Facts, resolved: &Resolved, percent: i32) -> Option<Act> {
-    let service = resolved.service.as_ref()?;
+    let service = resolved.service.as_deref()?;
     let front = facts.services.get(&service.production.name).filter(|s| s.exists)?;
     let side = if percent >= 100 { &service.replacement } else { service.original.as_ref()? };
     Some(Act::PointService(PointService {

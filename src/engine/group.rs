@@ -9,9 +9,12 @@ use jiff::Timestamp;
 
 use super::draft::PATIENCE;
 use super::facts::{CreationRefused, RevisionFact, RouteFact, ServiceFact, TaskSetFact};
-use super::group_service::{Made, NewTargetGroup};
+use super::group_service::Made;
+use super::group_target::NewTargetGroup;
 use super::plan::{NewDeployment, Note, ScaleTaskSet, SetWeights};
-use super::{group_desired, group_drift, group_queue, group_service, words};
+use super::server::endpoints::SetSlice;
+use super::server::facts::ServerGroupFacts;
+use super::{group_desired, group_drift, group_queue, group_service, server, words};
 use crate::api::condition::{self, Verdict};
 use crate::api::deployment_status::Waiting;
 use crate::api::{
@@ -20,8 +23,10 @@ use crate::api::{
 };
 
 /// Reasons that say the group itself is at fault, so that none of its Deployments can start.
-pub const UNFIT: [&str; 4] =
-    ["ApplicationMissing", "PlatformMismatch", "DeploymentConfigMissing", "TargetGroupShared"];
+pub const UNFIT: [&str; 4] = ["ApplicationMissing", "PlatformMismatch", "DeploymentConfigMissing", SHARED];
+
+/// The one of them that holds up a rollback too: another group may have moved the same traffic since.
+pub const SHARED: &str = "TargetGroupShared";
 
 /// Everything a group's decision may depend on.
 #[derive(Clone, Debug)]
@@ -48,7 +53,9 @@ pub struct GroupFacts {
     pub services: BTreeMap<String, ServiceFact>,
     /// Service: every ReplicaSet that bears the group's name in its label.
     pub task_sets: BTreeMap<String, TaskSetFact>,
-    /// Service: the other service groups of the namespace.
+    /// What only a Server group looks at.
+    pub server: ServerGroupFacts,
+    /// The other groups of the namespace that have a load balancer: those of the Service and of the Server platform.
     pub rivals: Vec<Arc<DeploymentGroup>>,
 }
 
@@ -76,7 +83,7 @@ impl GroupPlan {
 #[derive(Clone, Debug, PartialEq)]
 pub enum GroupAct {
     /// Creates the desired revision's Deployment, owned by the group.
-    Create(NewDeployment),
+    Create(Box<NewDeployment>),
     /// Deletes a finished Deployment over the history limit.
     Prune {
         /// Its name.
@@ -86,7 +93,7 @@ pub enum GroupAct {
     },
     /// Puts a route right between deployments.
     Restore(SetWeights),
-    /// Puts our finalizer on a Service group.
+    /// Puts our finalizer on a group that makes things.
     Hold,
     /// Takes it off.
     Release,
@@ -100,6 +107,24 @@ pub enum GroupAct {
     Delete(Made, String, String),
     /// Lets go of what the group made: kind, name and uid.
     Orphan(Made, String, String),
+    /// Writes hosts' endpoints.
+    SetSlice(Box<SetSlice>),
+}
+
+/// Puts how the group stands into its message and conditions, in one sentence.
+pub(super) fn say(
+    facts: &GroupFacts,
+    status: &mut DeploymentGroupStatus,
+    verdict: &Verdict,
+    reason: &str,
+    message: &str,
+    now: Timestamp,
+) {
+    status.message = super::draft::clip(message.into(), 4_000);
+    let had = std::mem::take(&mut status.conditions);
+    let short = super::draft::clip(message.into(), 1_000);
+    status.conditions =
+        condition::conditions(&had, verdict, reason, &short, facts.group.metadata.generation, now);
 }
 
 /// What to record and do about one group, given what is known at `now`.
@@ -107,34 +132,29 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     let mut status = facts.group.status.clone().unwrap_or_default();
     let mut plan = GroupPlan::default();
     if facts.group.metadata.deletion_timestamp.is_some() {
-        return group_service::retire(facts);
+        let server = facts.group.spec.server.as_deref();
+        return server.map_or_else(|| group_service::retire(facts, now), |t| server::group::retire(facts, t));
     }
     let fault = fault(facts);
     let ended = group_queue::release(facts, &mut status);
     group_desired::note(facts, &mut status, &mut plan, fault.is_none(), now);
-    if fault.is_none() {
-        group_queue::grant(facts, &mut status);
+    match &fault {
+        None => group_queue::grant(facts, &mut status),
+        // What is owed needs nothing of what is at fault, as long as nobody else's traffic is concerned.
+        Some(fault) if fault.reason != SHARED => group_queue::grant_owed(facts, &mut status),
+        Some(_) => {}
     }
     if fault.is_none() && status.phase.is_none() {
         status.phase = Some(GroupPhase::Ready);
     }
     group_queue::prune(facts, &status, &mut plan);
-    let lack = group_service::look_after(facts, &mut status, &mut plan);
+    let lack = group_service::look_after(facts, &mut status, &mut plan)
+        .or_else(|| server::group::look_after(facts, &status, &mut plan));
     let drift = group_drift::look(facts, &mut status, &mut plan, now);
     let fault = fault.or_else(|| lack.filter(|_| status.active_deployment.is_none()).map(Fault::from));
     let (verdict, reason, message) = verdict(facts, &mut status, fault, drift, now, &mut plan);
-    status.message = super::draft::clip(message.clone(), 4_000);
-    let had = std::mem::take(&mut status.conditions);
-    let generation = facts.group.metadata.generation;
-    status.conditions = condition::conditions(
-        &had,
-        &verdict,
-        &reason,
-        &super::draft::clip(message.clone(), 1_000),
-        generation,
-        now,
-    );
-    status.observed_generation = generation;
+    say(facts, &mut status, &verdict, &reason, &message, now);
+    status.observed_generation = facts.group.metadata.generation;
     if ended && status.phase == Some(GroupPhase::RolledBack) {
         plan.notes.push(Note {
             is_warning: true,
@@ -255,12 +275,16 @@ fn verdict(
     match status.phase {
         Some(GroupPhase::Failed | GroupPhase::Stopped | GroupPhase::RolledBack) => {
             let phase = status.phase.map(|p| p.to_string()).unwrap_or_default();
-            (Verdict::Stalled, phase, attempted(status))
+            (Verdict::Stalled, phase, attempted(facts, status))
         }
         Some(GroupPhase::Deploying) => {
             (Verdict::Reconciling, "Deploying".into(), "a Deployment is about to start".into())
         }
-        _ => (Verdict::Ready, "Ready".into(), served(status)),
+        _ => (
+            Verdict::Ready,
+            "Ready".into(),
+            format!("{}{}", served(facts, status), server::group::told(facts)),
+        ),
     }
 }
 
@@ -284,22 +308,26 @@ fn unfit(
     (Verdict::Reconciling, fault.reason.into(), fault.message)
 }
 
-fn served(status: &DeploymentGroupStatus) -> String {
+fn served(facts: &GroupFacts, status: &DeploymentGroupStatus) -> String {
     match &status.last_successful_deployment {
+        Some(last) if facts.group.spec.server.is_some() => {
+            format!("{} is installed since Deployment {}", last.revision, last.name)
+        }
         Some(last) => format!("{} serves since Deployment {}", last.revision, last.name),
         None => "nothing was deployed yet; create a Deployment, or set spec.revision".into(),
     }
 }
 
-fn attempted(status: &DeploymentGroupStatus) -> String {
-    let Some(last) = &status.last_attempted_deployment else { return served(status) };
+fn attempted(facts: &GroupFacts, status: &DeploymentGroupStatus) -> String {
+    let Some(last) = &status.last_attempted_deployment else { return served(facts, status) };
     let why = last.message.as_deref().unwrap_or_default();
     match (&last.rollback_of, status.phase) {
         (Some(of), Some(GroupPhase::RolledBack)) => {
             let wanted = status.target_revision.as_ref().map(ToString::to_string).unwrap_or_default();
             let serves = last.revision.clone().unwrap_or_default();
+            let does = if facts.group.spec.server.is_some() { "is installed again" } else { "is served" };
             format!(
-                "Deployment {of} of {wanted} was rolled back by {}: {serves} is served. What was rolled back is not tried again until spec.revision changes or somebody deploys it again",
+                "Deployment {of} of {wanted} was rolled back by {}: {serves} {does}. What was rolled back is not tried again until spec.revision changes or somebody deploys it again",
                 last.name
             )
         }

@@ -6,10 +6,11 @@ use super::draft::{clip, key};
 use super::facts::{CreationRefused, RevisionFact};
 use super::group::{GroupAct, GroupFacts, GroupPlan};
 use super::group_queue::{is_own, settled_phase};
+use super::identity;
 use super::plan::NewDeployment;
 use super::resolve::{self, Obstacle};
 use crate::api::deployment_group::DesiredRevision;
-use crate::api::{DeploymentGroupStatus, DeploymentSpec, GroupPhase, LocalRef, Revision};
+use crate::api::{DeploymentGroupStatus, DeploymentSpec, GroupPhase, LocalRef, ResolvedRevision, Revision};
 
 /// How long after a refusal a creation is tried again.
 const RETRY: SignedDuration = SignedDuration::from_secs(30);
@@ -23,17 +24,17 @@ pub fn note(
     now: Timestamp,
 ) {
     let Some(source) = facts.group.spec.revision.as_ref().filter(|_| is_fit) else { return };
-    let Ok(found) = resolve::revision(facts.group.spec.platform(), source, &facts.revision) else { return };
-    let is_new = status.desired.as_ref().is_none_or(|d| d.digest != found.revision.digest);
+    let Some((identity, revision)) = identified(facts, source) else { return };
+    let is_new = status.desired.as_ref().is_none_or(|d| d.digest != identity);
     if is_new {
         let before = status.desired.as_ref().map(|d| d.deployment.clone()).unwrap_or_default();
         status.desired = Some(DesiredRevision {
             generation: facts.group.metadata.generation.unwrap_or_default(),
-            digest: found.revision.digest.clone(),
-            deployment: name(facts, &before, &found.revision.digest),
+            deployment: name(facts, &before, &identity),
+            digest: identity,
             created: false,
         });
-        status.target_revision = Some(found.revision);
+        status.target_revision = Some(revision);
     }
     let Some(desired) = status.desired.as_ref().filter(|d| !d.created) else { return };
     let found = facts.deployments.iter().find(|d| d.name() == desired.deployment);
@@ -53,7 +54,16 @@ pub fn note(
         return plan.wake_at(due);
     }
     let spec = spec(facts, source);
-    plan.acts.push(GroupAct::Create(NewDeployment { name: desired.deployment, spec, rollback_of: None }));
+    let new = NewDeployment { name: desired.deployment, spec, rollback_of: None };
+    plan.acts.push(GroupAct::Create(Box::new(new)));
+}
+
+/// What the value is known by: the place of what is fetched later, the content of the rest. `None` while that does not hold.
+fn identified(facts: &GroupFacts, source: &Revision) -> Option<(String, ResolvedRevision)> {
+    identity::of_source(source).or_else(|| {
+        let found = resolve::revision(facts.group.spec.platform(), source, &facts.revision).ok()?;
+        Some((found.revision.digest.clone(), found.revision))
+    })
 }
 
 /// Why the desired revision's Deployment cannot be created: reason and sentence.
@@ -92,13 +102,9 @@ fn name(facts: &GroupFacts, before: &str, digest: &str) -> String {
 fn spec(facts: &GroupFacts, source: &Revision) -> DeploymentSpec {
     DeploymentSpec {
         deployment_group_ref: LocalRef::new(facts.group.metadata.name.clone().unwrap_or_default()),
-        revision: source.clone(),
+        revision: Some(source.clone()),
         description: Some("the group's spec.revision".into()),
-        deployment_config_name: None,
-        auto_rollback: None,
-        stop: None,
-        continue_: None,
-        hook_results: vec![],
+        ..DeploymentSpec::default()
     }
 }
 

@@ -24,7 +24,7 @@ pub fn suspects(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Vec<Strin
     };
     let route = &scoped(route, serving);
     let Some(target) = &facts.group.spec.function else {
-        let service = facts.group.spec.service.as_ref();
+        let service = facts.group.spec.service.as_deref();
         let other = service.and_then(|t| t.other_than(&serving.service));
         return other
             .filter(|o| !scope::rules_with(route, o).is_empty())

@@ -92,13 +92,18 @@ fn note_end(status: &mut DeploymentGroupStatus, deployment: &Deployment) {
     {
         let serving = own.resolved.as_ref().and_then(serving);
         let (name, revision) = (deployment.name().into(), revision.clone());
+        let server = own.resolved.as_ref().and_then(|r| r.server.as_deref());
+        let file_exists_behavior = server.map(|s| s.file_exists_behavior);
         status.last_successful_deployment =
-            Some(SuccessfulDeployment { name, revision, complete_time, serving });
+            Some(SuccessfulDeployment { name, revision, complete_time, file_exists_behavior, serving });
     }
 }
 
-/// What serves once a Deployment has succeeded; `None` behind a front Service, whose selector says it.
+/// What serves once a Deployment has succeeded; `None` behind a front Service, whose selector says it, and on hosts.
 fn serving(resolved: &Resolved) -> Option<Serving> {
+    if resolved.server.is_some() {
+        return None;
+    }
     let production = Production::of(resolved);
     let function = resolved.function.as_ref();
     (!production.is_service).then(|| Serving {
@@ -127,8 +132,22 @@ pub fn grant(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
         }
     }
     if status.active_deployment.is_none() {
-        status.active_deployment = next(facts, status);
+        status.active_deployment = owed(facts, status, status.queued_deployments.first());
     }
+    settle(facts, status);
+    mark_created(facts, status);
+}
+
+/// Gives the turn to what has begun, or is to take back what has; nobody else gets it, and nobody queues for it.
+pub fn grant_owed(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
+    if status.active_deployment.is_none() {
+        status.active_deployment = owed(facts, status, None);
+    }
+    settle(facts, status);
+}
+
+/// Says whose turn it is, or that it is kept for a rollback.
+fn settle(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
     if let Some(active) = &status.active_deployment {
         let uid = active.uid.clone();
         status.queued_deployments.retain(|q| q.uid != uid);
@@ -136,7 +155,6 @@ pub fn grant(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
     } else if awaited_rollback(facts, status).is_some() {
         status.phase = Some(GroupPhase::Deploying);
     }
-    mark_created(facts, status);
 }
 
 /// A desired revision's Deployment that was seen is not created a second time, whatever becomes of it.
@@ -148,7 +166,12 @@ fn mark_created(facts: &GroupFacts, status: &mut DeploymentGroupStatus) {
     }
 }
 
-fn next(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Option<DeploymentRef> {
+/// Whose turn comes before everybody else's; `first` if there is no such.
+fn owed(
+    facts: &GroupFacts,
+    status: &DeploymentGroupStatus,
+    first: Option<&DeploymentRef>,
+) -> Option<DeploymentRef> {
     // One that runs without a grant on record was granted by an earlier group of this name: it keeps its turn.
     let running = facts.deployments.iter().find(|d| d.phase().is_running());
     if let Some(deployment) = running {
@@ -158,11 +181,11 @@ fn next(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Option<Deployment
         let seen = facts.deployments.iter().find(|d| d.name() == rollback && is_waiting(d));
         return seen.map(|d| reference(d));
     }
-    status.queued_deployments.first().cloned()
+    first.cloned()
 }
 
 /// The rollback that the last attempt named and that has not run yet; until it is seen the turn is kept for it.
-fn awaited_rollback(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Option<String> {
+pub fn awaited_rollback(facts: &GroupFacts, status: &DeploymentGroupStatus) -> Option<String> {
     let last = status.last_attempted_deployment.as_ref()?;
     let rollback = last.rollback.clone()?;
     match facts.deployments.iter().find(|d| d.name() == rollback) {

@@ -3,30 +3,21 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::facts::{ServiceFact, TaskSetFact};
-use super::group::{GroupAct, GroupFacts, GroupPlan};
+use super::group::{self, GroupAct, GroupFacts, GroupPlan, SHARED};
 use super::plan::{Note, ScaleTaskSet};
 use super::service::sides;
 use super::service::snapshot::selector_text;
 use super::service::task_set;
+use super::{group_queue, group_target};
+use crate::api::condition::Verdict;
 use crate::api::service_target::ServiceTarget;
 use crate::api::{
     DeletionPolicy, Deployment, DeploymentGroup, DeploymentGroupStatus, Phase, TASK_SET_FINALIZER,
     TASK_SET_LABEL,
 };
-
-/// A Service to create: a target group without a selector, until the first Install points it at pods.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewTargetGroup {
-    /// Its name.
-    pub name: String,
-    /// Its ports.
-    pub ports: Vec<i32>,
-    /// The group's name.
-    pub group: String,
-    /// The group's uid.
-    pub group_uid: String,
-}
 
 /// A kind of object that a group has made.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -39,24 +30,27 @@ pub enum Made {
 
 /// Another group that names the same target group or listener and was there first: reason and sentence.
 pub fn rival(facts: &GroupFacts) -> Option<(&'static str, String)> {
-    let target = facts.group.spec.service.as_ref()?;
-    let mine = names(target);
+    let mine = names(&facts.group);
     let age = |g: &DeploymentGroup| {
         (g.metadata.creation_timestamp.as_ref().map(|t| t.0), g.metadata.name.clone().unwrap_or_default())
     };
-    let older = facts.rivals.iter().filter(|r| age(r) < age(&facts.group));
-    older.filter_map(|r| Some((r, r.spec.service.as_ref()?))).find_map(|(rival, theirs)| {
-        let shared = names(theirs).into_iter().find(|n| mine.contains(n))?;
+    let mut older = facts.rivals.iter().filter(|r| age(r) < age(&facts.group));
+    older.find_map(|rival| {
+        let shared = names(rival).into_iter().find(|n| mine.contains(n))?;
         let other = rival.metadata.name.as_deref().unwrap_or_default();
         let message = format!(
             "{shared} is DeploymentGroup {other}'s already, and two groups would move each other's traffic; name another one"
         );
-        Some(("TargetGroupShared", message))
+        Some((SHARED, message))
     })
 }
 
 /// What no two groups may share.
-fn names(target: &ServiceTarget) -> BTreeSet<String> {
+fn names(group: &DeploymentGroup) -> BTreeSet<String> {
+    let balancer = group.spec.server.as_deref().and_then(|s| s.load_balancer.as_ref());
+    let Some(target) = &group.spec.service else {
+        return balancer.map(|b| format!("Service {}", b.service.name)).into_iter().collect();
+    };
     let mut names: BTreeSet<String> = target.target_groups.iter().map(|t| format!("Service {t}")).collect();
     let listener = &target.production_listener;
     names.extend(listener.http_route.as_ref().map(|r| format!("HTTPRoute {}", r.name)));
@@ -72,21 +66,35 @@ pub fn look_after(
     plan: &mut GroupPlan,
 ) -> Option<(&'static str, String, bool)> {
     // What is another group's is not touched at all.
-    let target = facts.group.spec.service.as_ref().filter(|_| rival(facts).is_none())?;
+    let target = facts.group.spec.service.as_deref().filter(|_| rival(facts).is_none())?;
     if !is_held(&facts.group) {
         plan.acts.push(GroupAct::Hold);
     }
     adopt(facts, target, plan);
-    let lack = create_target_groups(facts, target, plan);
+    let lack = group_target::create_absent(facts, target, status, plan);
     tell_scale(facts, target, status);
-    if status.active_deployment.is_none() && status.queued_deployments.is_empty() {
-        size(facts, target, status, plan);
-        sweep(facts, target, plan);
+    let is_idle = status.active_deployment.is_none() && status.queued_deployments.is_empty();
+    // From its snapshot on a Deployment looks after both sides. While one waits, a higher number must not wait with it.
+    if !has_begun(facts, status) {
+        size(facts, target, status, is_idle, plan);
+    }
+    if is_idle {
+        sweep(facts, target, status, plan);
     }
     lack
 }
 
-fn is_held(group: &DeploymentGroup) -> bool {
+/// True if a Deployment runs by its snapshot, or if it is not known whether one does.
+fn has_begun(facts: &GroupFacts, status: &DeploymentGroupStatus) -> bool {
+    let is_running =
+        |d: &Deployment| d.status.as_ref().is_some_and(|s| s.resolved.is_some()) && !d.phase().has_ended();
+    let active = status.active_deployment.as_ref();
+    let is_unknown = active.is_some_and(|a| facts.deployments.iter().all(|d| d.uid() != a.uid));
+    is_unknown || facts.deployments.iter().any(|d| is_running(d))
+}
+
+/// True while our finalizer is on the group.
+pub fn is_held(group: &DeploymentGroup) -> bool {
     group.metadata.finalizers.iter().flatten().any(|f| f == TASK_SET_FINALIZER)
 }
 
@@ -106,80 +114,14 @@ fn adopt(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
 }
 
 /// True if one of the group's Services sends to the task set.
-fn is_selected(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> bool {
+pub(super) fn is_selected(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> bool {
     let listener = target.production_listener.service.as_ref().map(|s| &s.name);
     let mut services = target.target_groups.iter().chain(listener).filter_map(|s| facts.services.get(s));
     services.any(|s| s.selector.get(TASK_SET_LABEL).is_some_and(|t| t == name))
 }
 
-fn create_target_groups(
-    facts: &GroupFacts,
-    target: &ServiceTarget,
-    plan: &mut GroupPlan,
-) -> Option<(&'static str, String, bool)> {
-    let is_absent = |name: &&String| facts.services.get(*name).is_some_and(|s| !s.exists);
-    let absent: Vec<&String> = target.target_groups.iter().filter(is_absent).collect();
-    for name in &absent {
-        let mut ports = ports_named(facts, name);
-        if ports.is_empty() {
-            let other = target.other_than(name).unwrap_or_default();
-            ports = ports_of(facts, target, other);
-        }
-        if ports.is_empty() {
-            return Some(lacks_ports(facts, target, name));
-        }
-        plan.acts.push(GroupAct::CreateTargetGroup(NewTargetGroup {
-            name: (*name).clone(),
-            ports,
-            group: facts.group.metadata.name.clone().unwrap_or_default(),
-            group_uid: facts.group.metadata.uid.clone().unwrap_or_default(),
-        }));
-    }
-    None
-}
-
-fn lacks_ports(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> (&'static str, String, bool) {
-    if let Some(front) = &target.production_listener.service {
-        let message = format!(
-            "there is no Service {}, the production listener; create it with the port that clients use",
-            front.name
-        );
-        return ("ServiceMissing", message, true);
-    }
-    let route = target.production_listener.http_route.as_ref().map_or("", |r| r.name.as_str());
-    if facts.route.is_none() {
-        let message = format!(
-            "there is no HTTPRoute {route}, the production listener; create it with a backendRef to Service {name}"
-        );
-        return ("HTTPRouteMissing", message, true);
-    }
-    let message = format!(
-        "HTTPRoute {route} names neither of the target groups {} with a port; add a backendRef to one of them",
-        target.target_groups.join(" and ")
-    );
-    ("NotServed", message, true)
-}
-
-/// The ports that the listeners' backendRefs name for a Service.
-fn ports_named(facts: &GroupFacts, name: &str) -> Vec<i32> {
-    let routes = facts.route.iter().chain(&facts.test_route);
-    let backends = routes.flat_map(|r| &r.rules).flat_map(|r| &r.backends);
-    let ports = backends.filter(|b| b.service.as_deref() == Some(name)).filter_map(|b| b.port);
-    ports.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// The ports under which the other target group, or the front Service, is reached.
-fn ports_of(facts: &GroupFacts, target: &ServiceTarget, other: &str) -> Vec<i32> {
-    let named = ports_named(facts, other);
-    if !named.is_empty() {
-        return named;
-    }
-    let front = target.production_listener.service.as_ref();
-    front.and_then(|s| facts.services.get(&s.name)).map(|s| s.ports.clone()).unwrap_or_default()
-}
-
 /// The Service of the side with the greater share.
-fn serving(facts: &GroupFacts, target: &ServiceTarget) -> Option<String> {
+pub(super) fn serving(facts: &GroupFacts, target: &ServiceTarget) -> Option<String> {
     match &target.production_listener.service {
         Some(front) => Some(front.name.clone()),
         None => sides::greater(facts.route.as_deref()?, target),
@@ -208,7 +150,13 @@ fn tell_scale(facts: &GroupFacts, target: &ServiceTarget, status: &mut Deploymen
 }
 
 /// Between deployments the side that serves has as many pods as are wanted.
-fn size(facts: &GroupFacts, target: &ServiceTarget, status: &DeploymentGroupStatus, plan: &mut GroupPlan) {
+fn size(
+    facts: &GroupFacts,
+    target: &ServiceTarget,
+    status: &DeploymentGroupStatus,
+    is_idle: bool,
+    plan: &mut GroupPlan,
+) {
     let Some(service) = serving(facts, target) else { return };
     let name = facts.services.get(&service).and_then(|s| s.selector.get(TASK_SET_LABEL)).cloned();
     let Some(name) = name else { return };
@@ -219,7 +167,9 @@ fn size(facts: &GroupFacts, target: &ServiceTarget, status: &DeploymentGroupStat
     if found.replicas == 0 && left.is_some_and(|s| s.service != service) {
         return;
     }
-    if found.replicas != target.replicas {
+    // Only what serves already grows beside a Deployment that waits.
+    let may_grow = is_idle || found.replicas > 0;
+    if (may_grow && found.replicas < target.replicas) || (is_idle && found.replicas > target.replicas) {
         plan.acts.push(GroupAct::ScaleTaskSet(ScaleTaskSet {
             name,
             uid: found.uid.clone(),
@@ -231,12 +181,13 @@ fn size(facts: &GroupFacts, target: &ServiceTarget, status: &DeploymentGroupStat
 
 /// A task set that nobody sends to gets no pods. One without pods goes when its Deployment is gone: until then it is that
 /// one's record.
-fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
+fn sweep(facts: &GroupFacts, target: &ServiceTarget, status: &DeploymentGroupStatus, plan: &mut GroupPlan) {
     for (name, task_set) in &facts.task_sets {
         let is_known = facts.deployments.iter().any(|d| task_set::is_made_by(task_set, d));
         let is_empty = task_set.replicas == 0 && task_set.total == 0 && task_set.is_observed;
         let is_mine = task_set::is_of_group(task_set, &facts.group) && !task_set.is_going;
-        if is_mine && task_set.replicas > 0 && is_nobodys(facts, target, name, task_set) {
+        let is_over = |t| is_nobodys(facts, t) || is_outlived(facts, status, name, t);
+        if is_mine && task_set.replicas > 0 && is_unselected(facts, target, name) && is_over(task_set) {
             plan.acts.push(GroupAct::ScaleTaskSet(ScaleTaskSet {
                 name: name.clone(),
                 uid: task_set.uid.clone(),
@@ -250,33 +201,57 @@ fn sweep(facts: &GroupFacts, target: &ServiceTarget, plan: &mut GroupPlan) {
     }
 }
 
-/// True if no Service sends to the task set and its Deployment has ended without having moved any traffic to it: created
-/// by a hand that was late, or left by an Install that ended before it pointed anybody at it.
-///
-/// That no traffic was moved is on record; what the caches say of Services and routes alone may be of yesterday.
-fn is_nobodys(facts: &GroupFacts, target: &ServiceTarget, name: &str, task_set: &TaskSetFact) -> bool {
-    let maker = facts.deployments.iter().find(|d| task_set::is_made_by(task_set, d));
+/// True if it is known that no Service sends to the task set: a selector of somebody else's may well select its pods.
+fn is_unselected(facts: &GroupFacts, target: &ServiceTarget, name: &str) -> bool {
     let front = target.production_listener.service.iter().map(|s| &s.name);
-    // A selector of somebody else's may well select its pods.
     let mut selectors = target.target_groups.iter().chain(front).map(|s| facts.services.get(s));
     let are_known = selectors
         .all(|s| s.is_some_and(|s| s.selector.is_empty() || s.selector.contains_key(TASK_SET_LABEL)));
-    are_known && maker.is_some_and(|d| has_moved_nothing(d)) && !is_selected(facts, target, name)
+    are_known && !is_selected(facts, target, name)
+}
+
+/// True if its Deployment has ended without having moved any traffic to it: created by a hand that was late, or left by an
+/// Install that ended before it pointed anybody at it.
+///
+/// That no traffic was moved is on record; what the caches say of Services and routes alone may be of yesterday.
+fn is_nobodys(facts: &GroupFacts, task_set: &TaskSetFact) -> bool {
+    let maker = facts.deployments.iter().find(|d| task_set::is_made_by(task_set, d));
+    maker.is_some_and(|d| has_moved_nothing(d))
+}
+
+/// True if it is older than the last Deployment, which succeeded and knew nothing of it: kept alive or left standing, and then
+/// lost sight of because somebody pointed its Service elsewhere. On record is that all traffic lies on another one.
+fn is_outlived(
+    facts: &GroupFacts,
+    status: &DeploymentGroupStatus,
+    name: &str,
+    task_set: &TaskSetFact,
+) -> bool {
+    let last = status.last_attempted_deployment.as_ref().filter(|l| l.phase == Phase::Succeeded);
+    let last = last.and_then(|l| facts.deployments.iter().find(|d| d.uid() == l.uid));
+    let resolved = last.and_then(|d| d.status.as_ref()).and_then(|s| s.resolved.as_ref());
+    let (Some(last), Some(service)) = (last, resolved.and_then(|r| r.service.as_deref())) else {
+        return false;
+    };
+    let mut sides = service.original.iter().chain(Some(&service.replacement));
+    let born = last.metadata.creation_timestamp.as_ref().map(|t| t.0);
+    let is_older = task_set.created.zip(born).is_some_and(|(made, born)| made < born);
+    is_older && sides.all(|side| side.task_set.as_deref() != Some(name))
 }
 
 /// True for a Deployment that ended otherwise than well before it gave its replacement any traffic.
 fn has_moved_nothing(deployment: &Deployment) -> bool {
     let Some(status) = &deployment.status else { return false };
-    let service = status.resolved.as_ref().and_then(|r| r.service.as_ref());
+    let service = status.resolved.as_ref().and_then(|r| r.service.as_deref());
     matches!(status.phase, Phase::Failed | Phase::Stopped)
         && status.traffic.as_ref().is_none_or(|t| t.steps.is_empty())
         && service.is_some_and(|s| s.original.is_some())
 }
 
 /// A Service group that is being deleted: its running Deployment ends first, then what it made goes or is let go.
-pub fn retire(facts: &GroupFacts) -> GroupPlan {
+pub fn retire(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     let mut plan = GroupPlan::default();
-    if !is_held(&facts.group) || facts.deployments.iter().any(|d| d.phase().is_running()) {
+    if !is_held(&facts.group) || keeps_turn(facts, &mut plan, now) {
         return plan;
     }
     let deletes = facts.group.spec.deletion_policy == DeletionPolicy::Delete;
@@ -304,6 +279,29 @@ pub fn retire(facts: &GroupFacts) -> GroupPlan {
         message: super::draft::clip(message, 1_000),
     });
     plan
+}
+
+/// True while a Deployment runs or is owed: a rollback that was named before its group was deleted still gets its turn.
+fn keeps_turn(facts: &GroupFacts, plan: &mut GroupPlan, now: Timestamp) -> bool {
+    let mut status = facts.group.status.clone().unwrap_or_default();
+    group_queue::release(facts, &mut status);
+    let mut owed = None;
+    // What another group has taken over since is not waited for: it may be another group's for good.
+    if rival(facts).is_none() {
+        group_queue::grant_owed(facts, &mut status);
+        owed = group_queue::awaited_rollback(facts, &status);
+    }
+    let running = facts.deployments.iter().find(|d| d.phase().is_running()).map(|d| d.name().to_owned());
+    let awaited = owed.or(running);
+    if facts.group.status.as_ref() != Some(&status) {
+        let message = match &awaited {
+            Some(name) => format!("the group is deleted when Deployment {name} has ended"),
+            None => "the group is being deleted".into(),
+        };
+        group::say(facts, &mut status, &Verdict::Reconciling, "Deleting", &message, now);
+        plan.record = Some(Box::new(status));
+    }
+    awaited.is_some()
 }
 
 /// What the group has made and still holds, in order of name.

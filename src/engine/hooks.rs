@@ -52,7 +52,7 @@ pub fn job_name(deployment: &str, uid: &str, event: EventName, hook: &str) -> St
         EventName::AfterAllowTestTraffic => "after-test",
         EventName::BeforeAllowTraffic => "before-allow",
         EventName::AfterAllowTraffic => "after-allow",
-        EventName::Install | EventName::AllowTestTraffic | EventName::AllowTraffic => "event",
+        _ => "event",
     };
     format!("{stem}-{short}-{}", key(&[uid, short, hook], 10))
 }

@@ -5,6 +5,7 @@
 //! - A [`Plan`] says what to put on record and which acts the record then allows.
 
 pub mod advance;
+pub mod app_spec;
 pub mod draft;
 pub mod ending;
 pub mod facts;
@@ -14,7 +15,9 @@ mod group_desired;
 pub mod group_drift;
 mod group_queue;
 pub mod group_service;
+pub mod group_target;
 pub mod hooks;
+mod identity;
 pub mod inventory;
 pub mod needs;
 pub mod plan;
@@ -22,6 +25,7 @@ pub mod production;
 pub mod resolve;
 pub mod restore;
 pub mod scope;
+pub mod server;
 pub mod service;
 pub mod shift;
 pub mod shift_follow;

@@ -29,6 +29,9 @@ pub fn of_running(deployment: &Deployment) -> Needs {
     let mut needs = Needs::default();
     let Some(status) = &deployment.status else { return needs };
     let Some(resolved) = status.resolved.as_ref().filter(|_| status.phase.is_running()) else { return needs };
+    if resolved.server.is_some() {
+        return needs;
+    }
     let production = Production::of(resolved);
     let listener = production.listener.to_owned();
     needs.services = vec![production.pair.original.into(), production.pair.replacement.into()];
@@ -37,7 +40,7 @@ pub fn of_running(deployment: &Deployment) -> Needs {
     } else {
         needs.route = Some(listener);
     }
-    needs.test_route = resolved.service.as_ref().and_then(|s| s.test.as_ref()).map(|t| t.name.clone());
+    needs.test_route = resolved.service.as_deref().and_then(|s| s.test.as_ref()).map(|t| t.name.clone());
     needs.task_sets = task_sets_of(deployment);
     needs.services.dedup();
     needs
@@ -46,7 +49,7 @@ pub fn of_running(deployment: &Deployment) -> Needs {
 /// The task sets of a Deployment's snapshot.
 pub fn task_sets_of(deployment: &Deployment) -> Vec<String> {
     let resolved = deployment.status.as_ref().and_then(|s| s.resolved.as_ref());
-    let Some(service) = resolved.and_then(|r| r.service.as_ref()) else { return vec![] };
+    let Some(service) = resolved.and_then(|r| r.service.as_deref()) else { return vec![] };
     let sides = service.original.iter().chain(Some(&service.replacement));
     sides.filter_map(|side| side.task_set.clone()).chain(service.leftover.clone()).collect()
 }

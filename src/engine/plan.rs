@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::api::{DeploymentSpec, DeploymentStatus, EventName};
+use crate::api::{Assignment, DeploymentSpec, DeploymentStatus, EventName, HostEvent};
 
 /// An act that has not begun so long after its decision is thrown away, and its object looked at again: nothing of a
 /// process that was paused comes later than that.
@@ -58,7 +58,60 @@ pub enum Act {
     /// Calls a hook's URL.
     CallHook(CallHook),
     /// Creates the rollback.
-    CreateRollback(NewDeployment),
+    CreateRollback(Box<NewDeployment>),
+    /// Writes a host's assignment.
+    Assign(Box<Assign>),
+}
+
+/// A change of one group's assignment on an Instance, valid only on the version that was looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assign {
+    /// The Instance's name.
+    pub instance: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion: a later one makes the change void.
+    pub version: String,
+    /// The index of the group's assignment; `None` if there is none.
+    pub place: Option<usize>,
+    /// How many assignments there are.
+    pub assigned: usize,
+    /// What changes.
+    pub change: Change,
+}
+
+/// What changes of an assignment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// All of it.
+    Put(Box<Assignment>, Option<Sealing>),
+    /// The agent may go on.
+    Go {
+        /// How far.
+        run_through: EventName,
+        /// The event of the controller's that has ended.
+        noted: HostEvent,
+        /// True if it is the first one that is noted.
+        is_first: bool,
+        /// When it was decided.
+        time: Timestamp,
+    },
+    /// The running event ends, and none starts.
+    Stop {
+        /// When it was decided.
+        time: Timestamp,
+    },
+    /// It goes.
+    Remove,
+}
+
+/// Credentials that go with an assignment, for nobody but its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealing {
+    /// The Secret.
+    pub secret: String,
+    /// The host's public key.
+    pub key: String,
 }
 
 /// New weights for a route, valid only on the generation they were computed from.

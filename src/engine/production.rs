@@ -58,6 +58,11 @@ impl<'a> Production<'a> {
         self.pair.original == self.pair.replacement
     }
 
+    /// True if `uid` is the listener's; a rollback that found none takes the one that comes.
+    pub fn has_uid(&self, uid: &str) -> bool {
+        self.uid.is_empty() || self.uid == uid
+    }
+
     /// `HTTPRoute web` or `Service web`.
     pub fn described(&self) -> String {
         format!("{} {}", if self.is_service { "Service" } else { "HTTPRoute" }, self.listener)

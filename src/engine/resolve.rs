@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
+pub use super::app_spec::Spec;
 use super::draft::digest;
 use super::facts::{Facts, RevisionFact, RouteFact, RuleFact};
 use super::scope::{self, Lost, Scope};
 use super::service::snapshot;
 use super::weights::{self, Pair};
-use super::{shift, words};
+use super::{server, shift, words};
 use crate::api::deployment_group::FunctionTarget;
 use crate::api::deployment_status::{Resolved, ResolvedFunction, ResolvedHook};
 use crate::api::{
-    ComputePlatform, Creator, DeploymentGroup, EventName, ResolvedRevision, Revision, TrafficRouting,
-    predefined,
+    ComputePlatform, Creator, DeploymentConfigSpec, DeploymentGroup, ResolvedRevision, Revision, RoutingType,
+    TrafficRouting, predefined,
 };
-use crate::appspec::{self, FunctionEvent, FunctionSpec, ServiceEvent, ServiceSpec};
+use crate::appspec::FunctionSpec;
 
 /// The snapshot keeps a hook's template: it has to fit into an object together with all the rest.
 const MAX_TEMPLATE: usize = 64 * 1024;
+
+/// What a snapshot says of traffic where no weights move.
+const ALL_AT_ONCE: TrafficRouting =
+    TrafficRouting { type_: RoutingType::AllAtOnce, canary: None, linear: None };
 
 /// Why there is no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,73 +43,19 @@ pub struct Found {
     pub spec: Spec,
 }
 
-/// A parsed AppSpec of the group's platform.
-pub enum Spec {
-    /// Of a function.
-    Function(FunctionSpec),
-    /// Of a service.
-    Service(ServiceSpec),
-}
-
-impl Spec {
-    fn read(platform: ComputePlatform, content: &str) -> Result<Self, appspec::Error> {
-        match platform {
-            ComputePlatform::Service => appspec::read_service(content.as_bytes()).map(Self::Service),
-            _ => appspec::read_function(content.as_bytes()).map(Self::Function),
-        }
-    }
-
-    /// What it deploys, in a few words.
-    fn summary(&self) -> String {
-        match self {
-            Self::Function(f) => format!("{} version {}", f.name, f.target_version),
-            Self::Service(s) => format!("PodTemplate {}", s.task_definition),
-        }
-    }
-
-    /// What the reader has to say of it.
-    pub fn warnings(&self) -> &[String] {
-        match self {
-            Self::Function(f) => &f.warnings,
-            Self::Service(s) => &s.warnings,
-        }
-    }
-
-    /// The hooks that it names, by event.
-    pub fn hooks(&self) -> Vec<(EventName, &str)> {
-        match self {
-            Self::Function(f) => f.hooks.iter().map(|h| (of_function(h.event), h.hook.as_str())).collect(),
-            Self::Service(s) => s.hooks.iter().map(|h| (of_service(h.event), h.hook.as_str())).collect(),
-        }
-    }
-}
-
-fn of_function(event: FunctionEvent) -> EventName {
-    match event {
-        FunctionEvent::BeforeAllowTraffic => EventName::BeforeAllowTraffic,
-        FunctionEvent::AfterAllowTraffic => EventName::AfterAllowTraffic,
-    }
-}
-
-fn of_service(event: ServiceEvent) -> EventName {
-    match event {
-        ServiceEvent::BeforeInstall => EventName::BeforeInstall,
-        ServiceEvent::AfterInstall => EventName::AfterInstall,
-        ServiceEvent::AfterAllowTestTraffic => EventName::AfterAllowTestTraffic,
-        ServiceEvent::BeforeAllowTraffic => EventName::BeforeAllowTraffic,
-        ServiceEvent::AfterAllowTraffic => EventName::AfterAllowTraffic,
-    }
-}
-
 /// Reads the revision: digest first, then the AppSpec as one of `platform`.
 pub fn revision(
     platform: ComputePlatform,
     source: &Revision,
     fact: &RevisionFact,
 ) -> Result<Found, Obstacle> {
+    if platform == ComputePlatform::Server {
+        return Ok(Found { revision: server::snapshot::revision(source)?, spec: Spec::Bundle });
+    }
     let content = match fact {
         RevisionFact::Content(content) => content,
         RevisionFact::Missing { reason, message } => return Err(Obstacle::Missing(reason, message.clone())),
+        RevisionFact::Invalid { reason, message } => return Err(Obstacle::Invalid(reason, message.clone())),
         RevisionFact::NotRead => return Err(Obstacle::Unknown),
     };
     let digest = digest(content.as_bytes());
@@ -130,16 +81,23 @@ pub fn snapshot(
     found: &Found,
     creator: Creator,
 ) -> Result<Resolved, Obstacle> {
-    let (name, routing) = configuration(facts, group, creator)?;
-    let (function, service) = match (&found.spec, &group.spec.function, &group.spec.service) {
-        (Spec::Function(spec), Some(target), _) => {
-            (Some(function(facts, target, spec, creator, &routing)?), None)
+    let (name, config) = configuration(facts, group, creator)?;
+    let routing = config.traffic_routing.clone().unwrap_or(ALL_AT_ONCE);
+    let (mut function, mut service, mut server) = (None, None, None);
+    let spec = &group.spec;
+    match (&found.spec, &spec.function, &spec.service, &spec.server) {
+        (Spec::Function(spec), Some(target), ..) => {
+            function = Some(self::function(facts, target, spec, creator, &routing)?);
         }
-        (Spec::Service(spec), _, Some(target)) => {
-            (None, Some(snapshot::service(facts, group, target, spec, creator, &routing)?))
+        (Spec::Service(spec), _, Some(target), _) => {
+            service = Some(snapshot::service(facts, group, target, spec, creator, &routing)?);
+        }
+        (Spec::Bundle, .., Some(target)) => {
+            let (revision, config) = (&found.revision, (name.as_str(), &config));
+            server = Some(server::snapshot::server(facts, group, target, revision, config, creator)?);
         }
         _ => return Err(Obstacle::Unknown),
-    };
+    }
     let hooks = if creator.is_rollback() { vec![] } else { hooks(facts, &found.spec)? };
     let own = facts.deployment.spec.auto_rollback.as_ref();
     Ok(Resolved {
@@ -149,7 +107,8 @@ pub fn snapshot(
         deployment_config_name: name,
         traffic_routing: routing,
         function,
-        service,
+        service: service.map(Box::new),
+        server: server.map(Box::new),
         hooks,
         auto_rollback: own.or(group.spec.auto_rollback.as_ref()).cloned().unwrap_or_default(),
     })
@@ -159,9 +118,12 @@ fn configuration(
     facts: &Facts,
     group: &DeploymentGroup,
     creator: Creator,
-) -> Result<(String, TrafficRouting), Obstacle> {
+) -> Result<(String, DeploymentConfigSpec), Obstacle> {
     let platform = group.spec.platform();
-    let default = predefined::default_name(platform);
+    let default = match creator {
+        Creator::AutoRollback => predefined::all_at_once(platform),
+        _ => predefined::default_name(platform),
+    };
     let named =
         facts.deployment.spec.deployment_config_name.as_ref().or(group.spec.deployment_config_name.as_ref());
     let name = if creator.is_rollback() { default } else { named.map_or(default, String::as_str) };
@@ -177,16 +139,16 @@ fn configuration(
             )
         })?
     };
-    match spec.traffic_routing {
-        Some(routing) if spec.compute_platform == platform => Ok((name.into(), routing)),
-        _ => Err(Obstacle::Invalid(
-            "PlatformMismatch",
-            format!(
-                "deployment configuration {name} is for platform {}, the application's is {platform}; name one of platform {platform}, such as {default}",
-                spec.compute_platform
-            ),
-        )),
+    if spec.compute_platform == platform {
+        return Ok((name.into(), spec));
     }
+    Err(Obstacle::Invalid(
+        "PlatformMismatch",
+        format!(
+            "deployment configuration {name} is for platform {}, the application's is {platform}; name one of platform {platform}, such as {default}",
+            spec.compute_platform
+        ),
+    ))
 }
 
 fn function(

@@ -16,7 +16,7 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
     let original = production.pair.original;
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
     let (Some(step), false) = (last, production.is_still()) else { return true };
-    let Some(route) = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == production.uid) else {
+    let Some(route) = draft.facts.route.clone().filter(|r| !r.is_going && production.has_uid(&r.uid)) else {
         return true;
     };
     if draft.facts.namespace_is_going {

@@ -2,6 +2,7 @@
 //!
 //! A rule that is pinned to the target version (testers by header, say) is left alone, also on the way back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::facts::{RouteFact, RuleFact};
@@ -63,6 +64,17 @@ impl<'a> Scope<'a> {
         Ok(found)
     }
 
+    /// The Services with weight in rules that were not there at the start: nobody moves that, and nobody may take it for none.
+    fn added(self, route: &RouteFact, own: &[usize]) -> BTreeSet<String> {
+        if self.rules.is_empty() || self.keys.is_empty() {
+            return BTreeSet::new();
+        }
+        let rules = route.rules.iter().enumerate();
+        let rules = rules.filter(|(index, r)| !own.contains(index) && !self.keys.contains(&r.key));
+        let serving = rules.flat_map(|(_, r)| &r.backends).filter(|b| b.weight > 0);
+        serving.filter_map(|b| b.service.clone()).collect()
+    }
+
     /// The keys of the rules in scope and those of the others; `None` if they were not recorded, or one is in both.
     fn keys_apart(&self, recorded: &[usize]) -> Option<(Vec<&'a str>, Vec<&'a str>)> {
         let keys = self.keys.iter().enumerate();
@@ -77,7 +89,11 @@ impl<'a> Scope<'a> {
     /// if they cannot be told apart.
     pub fn apply(self, route: &Arc<RouteFact>) -> Arc<RouteFact> {
         match self.find(route) {
-            Ok(found) => keep(route, &found),
+            Ok(found) => {
+                let kept = keep(route, &found);
+                let added = self.added(route, &found);
+                if added.is_empty() { kept } else { Arc::new(RouteFact { added, ..RouteFact::clone(&kept) }) }
+            }
             Err(Lost) => {
                 let mut lost = RouteFact::clone(&keep(route, &[]));
                 lost.rules_are_lost = true;
@@ -151,6 +167,7 @@ mod tests {
             refused_at: None,
             write_refused: None,
             rules_are_lost: false,
+            added: Default::default(),
         })
     }
 

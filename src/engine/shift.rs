@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::facts::RouteFact;
 use super::production::{self, Production};
+use super::service::all_ready;
+use super::service::install::points_at;
 use super::service::snapshot::selector_text;
 use super::shift_follow::{self, Stand};
 use super::weights::{self, Pair};
@@ -74,7 +76,7 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
             "create it again, or stop the deployment",
         );
     };
-    if !production.uid.is_empty() && route.uid != production.uid {
+    if !production.has_uid(&route.uid) {
         let message = format!("{} was deleted and created anew while traffic moved", production.described());
         return Verdict::Failed(words::invalid_code(resolved), message);
     }
@@ -133,6 +135,9 @@ fn first_step(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, route: &
         }
         Settled::At(_) => {}
     }
+    if let Some(verdict) = all_ready::missed(draft, resolved) {
+        return verdict;
+    }
     begin(draft, index);
     let first = percents[0];
     take(
@@ -157,13 +162,16 @@ fn next_step(
     }
     match settled_at(draft, service, task_set) {
         Settled::Unknown => return Verdict::Running,
-        Settled::NoEndpoints => return fell_silent(draft, resolved),
+        Settled::NoEndpoints => return fell_silent(draft, resolved, STEP_WAITS),
         // Endpoints that were missed have only just come back: the gateway learns of them no sooner than at the start.
         Settled::At(at) if at > draft.now && is_held_for_endpoints(draft) => {
             draft.wake_at(at);
             return Verdict::Running;
         }
         Settled::At(_) => {}
+    }
+    if let Some(verdict) = all_ready::missed(draft, resolved) {
+        return verdict;
     }
     let percents = percents(&resolved.traffic_routing);
     let position = usize::try_from(last.index).unwrap_or(usize::MAX);
@@ -173,17 +181,19 @@ fn next_step(
     take(draft, resolved, route, Step { index, weight, time: draft.now, served_time: None, generation })
 }
 
+/// What comes next while the replacement's endpoints are missed in the shift.
+pub const STEP_WAITS: &str = "the next step waits for it";
+
 /// The replacement has traffic and nobody to answer it. A service that does not recover in a minute fails while the
 /// original still lives, so that a rollback takes the traffic away; a function's pods are somebody else's to mend.
-pub fn fell_silent(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
+pub fn fell_silent(draft: &mut Draft<'_>, resolved: &Resolved, next: &str) -> Verdict {
     if let Some(verdict) = repointed(draft, resolved) {
         return verdict;
     }
     let production = Production::of(resolved);
     let cause = words::no_endpoints(production.pair.replacement);
-    let verdict = hold(draft, "NoReadyEndpoints", cause.clone(), "the next step waits for it");
-    let lives =
-        draft.facts.services.get(production.pair.original).and_then(|s| s.ready).is_some_and(|n| n > 0);
+    let verdict = hold(draft, "NoReadyEndpoints", cause.clone(), next);
+    let lives = original_lives(draft, &production);
     let since = draft.status.waiting.as_ref().map_or(draft.now, |w| w.since);
     let is_over = draft.now.duration_since(since) >= super::draft::PATIENCE;
     if is_over && lives && production.task_set.is_some() && !draft.status.is_rollback() {
@@ -194,19 +204,32 @@ pub fn fell_silent(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
     verdict
 }
 
+/// True if somebody answers on the original's side.
+pub fn original_lives(draft: &Draft<'_>, production: &Production<'_>) -> bool {
+    draft.facts.services.get(production.pair.original).and_then(|s| s.ready).is_some_and(|n| n > 0)
+}
+
 /// Holds while somebody else has pointed the replacement's Service at other pods.
 fn repointed(draft: &mut Draft<'_>, resolved: &Resolved) -> Option<Verdict> {
-    let side = resolved.service.as_ref().map(|s| &s.replacement).filter(|s| s.task_set.is_some())?;
+    let side = resolved.service.as_deref().map(|s| &s.replacement).filter(|s| s.task_set.is_some())?;
     let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;
-    if found.selector == side.selector {
+    if points_at(found, side) {
         return None;
     }
-    let cause = format!(
-        "somebody else changed the selector of Service {}: it has {}, this deployment left it at {}",
-        side.target_group,
-        selector_text(&found.selector),
-        selector_text(&side.selector)
-    );
+    let cause = if found.selector == side.selector {
+        format!(
+            "somebody else changed a targetPort of Service {}: this deployment left all of them at {}",
+            side.target_group,
+            side.target_port.as_deref().unwrap_or_default()
+        )
+    } else {
+        format!(
+            "somebody else changed the selector of Service {}: it has {}, this deployment left it at {}",
+            side.target_group,
+            selector_text(&found.selector),
+            selector_text(&side.selector)
+        )
+    };
     let next = "no traffic moves there until it is set back, or the deployment is stopped";
     Some(hold(draft, "SelectorChanged", cause, next))
 }

@@ -10,8 +10,8 @@ use super::facts::{GatewayFact, RouteFact};
 use super::hooks::HOLD;
 use super::production::Production;
 use super::shift::{
-    Settled, Verdict, WEIGHTS_CHANGED, changed, fell_silent, hold, interval, is_held_for_endpoints,
-    note_served, pair, settled_at, write,
+    STEP_WAITS, Settled, Verdict, WEIGHTS_CHANGED, changed, fell_silent, hold, interval,
+    is_held_for_endpoints, note_served, pair, settled_at, write,
 };
 use super::weights;
 use super::words;
@@ -71,7 +71,7 @@ pub fn follow(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, ste
 /// back: only a generation past the recorded one makes it void.
 pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
     let last = draft.status.traffic.as_ref().and_then(|t| t.steps.last().copied());
-    let route = draft.facts.route.clone().filter(|r| !r.is_going && r.uid == Production::of(resolved).uid);
+    let route = draft.facts.route.clone().filter(|r| !r.is_going && Production::of(resolved).has_uid(&r.uid));
     let (Some(step), Some(route)) = (last.filter(|s| s.weight > 0), route) else { return false };
     let is_open = step.served_time.is_none()
         && route.generation == step.generation
@@ -97,7 +97,7 @@ pub fn outlasts(draft: &mut Draft<'_>, step: Step) -> bool {
 }
 
 /// True if nobody would answer on the replacement's side.
-fn is_dead(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+pub fn is_dead(draft: &Draft<'_>, resolved: &Resolved) -> bool {
     let production = Production::of(resolved);
     matches!(settled_at(draft, production.pair.replacement, production.task_set), Settled::NoEndpoints)
 }
@@ -170,7 +170,7 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
     }
     if draft.now < due && is_silent(draft, resolved) {
         draft.wake_at(due);
-        return Stand::Verdict(fell_silent(draft, resolved));
+        return Stand::Verdict(fell_silent(draft, resolved, STEP_WAITS));
     }
     if draft.now < due {
         if draft.status.waiting.take().is_some() {
@@ -185,9 +185,7 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
 
 /// True if nobody answers for a service's replacement, which has traffic.
 fn is_silent(draft: &Draft<'_>, resolved: &Resolved) -> bool {
-    let production = Production::of(resolved);
-    let settled = production.task_set.map(|t| settled_at(draft, production.pair.replacement, Some(t)));
-    matches!(settled, Some(Settled::NoEndpoints))
+    Production::of(resolved).task_set.is_some() && is_dead(draft, resolved)
 }
 
 /// Since when the gateway has had what the step wrote. Somebody may have written the very same numbers just before us:

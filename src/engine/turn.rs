@@ -6,8 +6,9 @@ use super::draft::Draft;
 use super::ending::{self, End};
 use super::facts::Facts;
 use super::production::Production;
-use super::resolve::{self, Obstacle};
-use super::{shift, weights, words};
+use super::resolve::{self, Found, Obstacle, Spec};
+use super::server::closing::WITHHELD;
+use super::{server, shift, weights, words};
 use crate::api::condition::{Condition, Verdict, find};
 use crate::api::deployment_status::RollbackInfo;
 use crate::api::{
@@ -66,7 +67,7 @@ pub fn await_turn(draft: &mut Draft<'_>) {
     let creator = creator(facts);
     draft.status.creator = Some(creator);
     if facts.deployment.spec.stop.is_some() {
-        ending::end(draft, &End::stopped("stopped on request before it began; no traffic was moved"));
+        ending::end(draft, &End::stopped("stopped on request before it began; nothing was touched"));
         return;
     }
     if is_granted(facts, &group) {
@@ -160,11 +161,7 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             ..RollbackInfo::default()
         });
     }
-    let found = match resolve::revision(
-        group.spec.platform(),
-        &draft.facts.deployment.spec.revision,
-        &draft.facts.revision,
-    ) {
+    let found = match wanted(draft.facts, group, creator) {
         Ok(found) => found,
         Err(obstacle) => return hinder(draft, obstacle),
     };
@@ -175,10 +172,14 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             if let Some(side) = words::unmade(&resolved) {
                 draft.status.revision.iter_mut().for_each(|r| r.summary = Some(side.clone()));
             }
-            let route = draft.facts.route.as_ref().map(|r| Production::of(&resolved).scope.apply(r));
-            let has = route.and_then(|r| weights::share(&r, shift::pair(&resolved)));
-            draft.status.traffic = Some(words::traffic(None, &resolved, has.unwrap_or(0)));
-            let message = words::started(&resolved, draft.status.rollback_info.as_ref());
+            if let Some(server) = &resolved.server {
+                draft.status.targets = "P".repeat(server.targets.len());
+            } else {
+                let route = draft.facts.route.as_ref().map(|r| Production::of(&resolved).scope.apply(r));
+                let has = route.and_then(|r| weights::share(&r, shift::pair(&resolved)));
+                draft.status.traffic = Some(words::traffic(None, &resolved, has.unwrap_or(0)));
+            }
+            let message = words::started(&resolved, &found.revision, draft.status.rollback_info.as_ref());
             draft.note("DeploymentStart", message.clone());
             draft.say(Verdict::Reconciling, "InProgress", message);
             for warning in found.spec.warnings().iter().take(1) {
@@ -192,6 +193,25 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     }
 }
 
+/// What is deployed: what the spec names, the last success again, or, on the way back, what was there before.
+fn wanted(facts: &Facts, group: &DeploymentGroup, creator: Creator) -> Result<Found, Obstacle> {
+    let is_server = group.spec.server.is_some();
+    let bundle = |revision| Ok(Found { revision, spec: Spec::Bundle });
+    let triggering = facts.triggering.as_ref().and_then(|t| t.status.as_ref());
+    let before = triggering.and_then(|s| s.previous_revision.clone());
+    match (&facts.deployment.spec.revision, before) {
+        (Some(named), Some(before)) if is_server && creator.is_rollback() && before.source == *named => {
+            bundle(before)
+        }
+        (Some(named), _) => resolve::revision(group.spec.platform(), named, &facts.revision),
+        (None, _) if is_server => bundle(server::snapshot::last_good(group)?),
+        (None, _) => {
+            let message = "deploymentMode Restart is for the Server platform: give a revision".into();
+            Err(Obstacle::Invalid("InvalidRevision", message))
+        }
+    }
+}
+
 /// Passes a first event that has no hook in the write that starts the Deployment: it costs no write of its own.
 fn skip_hookless(
     draft: &mut Draft<'_>,
@@ -199,7 +219,7 @@ fn skip_hookless(
     creator: Creator,
 ) {
     let now = draft.now;
-    let first = draft.event(0).name;
+    let Some(first) = draft.status.lifecycle_events.first().map(|e| e.name) else { return };
     if resolved.hooks.iter().any(|h| h.event == first) {
         return;
     }
@@ -235,14 +255,21 @@ fn hinder(draft: &mut Draft<'_>, obstacle: Obstacle) {
             } else if let Some(waiting) = &draft.status.waiting {
                 let at = waiting.since + START_PATIENCE;
                 draft.wake_at(at);
+                if WITHHELD.contains(&reason) {
+                    // A Secret that is granted is no news that a watch would bring.
+                    draft.wake_at(draft.now + LOOK_UP);
+                }
             }
         }
         Obstacle::Invalid(code, message) => ending::end(draft, &End::failed(code, message)),
     }
 }
 
-/// The course of a platform's deployments, nothing begun.
+/// The course of a platform's deployments, nothing begun; a Server's is on its hosts.
 fn course(platform: ComputePlatform) -> Vec<LifecycleEvent> {
+    if platform == ComputePlatform::Server {
+        return vec![];
+    }
     let function = [EventName::BeforeAllowTraffic, EventName::AllowTraffic, EventName::AfterAllowTraffic];
     let service = [
         EventName::BeforeInstall,

@@ -275,6 +275,7 @@ mod tests {
             refused_at: None,
             write_refused: None,
             rules_are_lost: false,
+            added: Default::default(),
         }
     }
 

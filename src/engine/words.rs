@@ -1,10 +1,12 @@
 //! Sentences that more than one decision says.
 
 use super::production::Production;
+use super::server::words;
+use super::service::snapshot::selector_text;
 use super::weights::Pair;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
 use crate::api::deployment_status::{Resolved, RollbackInfo, Share, Traffic};
-use crate::api::{OriginalAction, predefined};
+use crate::api::{OriginalAction, ResolvedRevision, predefined};
 
 /// Why no rule of a route is touched any more.
 pub fn rules_changed(route: &str) -> String {
@@ -67,7 +69,7 @@ pub fn before(resolved: &Resolved) -> Option<String> {
 
 /// What a rollback goes back to, if Sluice did not make it: its AppSpec has no task definition to name.
 pub fn unmade(resolved: &Resolved) -> Option<String> {
-    let replacement = &resolved.service.as_ref()?.replacement;
+    let replacement = &resolved.service.as_deref()?.replacement;
     (replacement.task_set.is_none()).then(|| side(replacement))
 }
 
@@ -80,7 +82,12 @@ fn side(side: &ResolvedSide) -> String {
 }
 
 /// What a Deployment says when it starts.
-pub fn started(resolved: &Resolved, rollback: Option<&RollbackInfo>) -> String {
+pub fn started(resolved: &Resolved, revision: &ResolvedRevision, rollback: Option<&RollbackInfo>) -> String {
+    if let Some(server) = &resolved.server {
+        let failed = rollback.and_then(|i| i.rollback_triggering_deployment.as_deref());
+        let back = failed.map(|f| format!("rolling back {f}: ")).unwrap_or_default();
+        return back + &words::started(server, revision, &resolved.deployment_config_name);
+    }
     if let Some(failed) = rollback.and_then(|i| i.rollback_triggering_deployment.as_deref()) {
         return format!("rolling back {failed}: {} gets all traffic again", deployed(resolved));
     }
@@ -129,8 +136,9 @@ fn original_after(service: &ResolvedService) -> String {
     match &service.original {
         None => String::new(),
         Some(side) if side.task_set.is_none() => format!(
-            "; what stood behind Service {} before is not Sluice's and stands on without traffic: scale it down when you no longer want it back",
-            side.target_group
+            "; what stood behind Service {} before is not Sluice's and stands on without traffic: scale it down when you no longer want it back{}",
+            side.target_group,
+            if service.production.is_service { "" } else { " (the next deployment takes its Service)" }
         ),
         Some(side) if service.terminate_original.action == OriginalAction::KeepAlive => {
             format!("; {} is kept alive until its target group is needed", self::side(side))
@@ -159,14 +167,14 @@ pub fn repair(resolved: &Resolved, percent: i32, stands: bool) -> String {
     let traffic = match percent {
         _ if production.is_still() => format!("All traffic is on {replacement}."),
         0 => format!("All traffic is on {original}."),
-        100 => format!("All traffic stays on {replacement}. To go back, deploy {} again.", again(resolved)),
+        100 => format!("All traffic stays on {replacement}. {}", way_back(resolved)),
         _ => format!(
             "Traffic stays as it is: {}. To repair, give one of the two all of the weight (kubectl edit {}), then deploy again.",
             split(production.pair, percent),
             production.resource()
         ),
     };
-    match resolved.service.as_ref().filter(|_| stands) {
+    match resolved.service.as_deref().filter(|_| stands) {
         Some(service) => format!("{traffic}{}", left_standing(service, percent)),
         None => traffic,
     }
@@ -187,6 +195,28 @@ fn left_standing(service: &ResolvedService, percent: i32) -> String {
         .as_ref()
         .map(|listener| format!(" HTTPRoute {}, the test listener, stays where it points.", listener.name));
     [idle, tested].into_iter().flatten().collect()
+}
+
+/// How all traffic gets back to the original. What Sluice did not make is no revision that could be deployed again.
+fn way_back(resolved: &Resolved) -> String {
+    let original = resolved.service.as_deref().and_then(|s| s.original.as_ref());
+    if let Some(side) = original.filter(|o| o.task_set.is_none()) {
+        let production = Production::of(resolved);
+        let gets = match production.is_service {
+            true => format!(
+                "set the selector of Service {} to {} and its targetPort to {}",
+                production.listener,
+                selector_text(&side.selector),
+                side.target_port.as_deref().unwrap_or("what it was")
+            ),
+            false => format!("give Service {} all of the weight", side.target_group),
+        };
+        return format!(
+            "To go back, {gets} (kubectl edit {}): what stands there is not Sluice's and stands on.",
+            production.resource()
+        );
+    }
+    format!("To go back, deploy {} again.", again(resolved))
 }
 
 fn again(resolved: &Resolved) -> String {

@@ -1,4 +1,4 @@
-//! Target groups and front Services: created without a selector, and pointed at other pods in one patch.
+//! Target groups and front Services: created, and pointed at other pods in one patch.
 
 use kube::Client;
 use serde_json::{Value, json};
@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 use crate::api::{GROUP_LABEL, GROUP_UID_LABEL};
 use crate::cluster::view::Service;
 use crate::cluster::{Error, write};
-use crate::engine::group_service::NewTargetGroup;
+use crate::engine::group_target::NewTargetGroup;
 use crate::engine::plan::PointService;
 
 fn build(new: &NewTargetGroup) -> Value {
-    let port = |port: &i32| json!({"name": format!("port-{port}"), "port": port});
-    json!({
+    let port = |port: &i32| {
+        let to = new.target_port.as_deref().map_or_else(|| json!(port), number_or_name);
+        json!({"name": format!("port-{port}"), "port": port, "targetPort": to})
+    };
+    let mut service = json!({
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
@@ -19,7 +22,16 @@ fn build(new: &NewTargetGroup) -> Value {
             "labels": {(GROUP_LABEL): new.group, (GROUP_UID_LABEL): new.group_uid},
         },
         "spec": {"ports": new.ports.iter().map(port).collect::<Vec<_>>()},
-    })
+    });
+    if !new.selector.is_empty() {
+        service["spec"]["selector"] = json!(new.selector);
+    }
+    service
+}
+
+/// A targetPort as Kubernetes reads it.
+fn number_or_name(port: &str) -> Value {
+    port.parse::<i32>().map_or_else(|_| json!(port), |number| json!(number))
 }
 
 /// Creates a target group. One that is there already is as good: it is looked at like any other.
@@ -34,7 +46,7 @@ fn operations(change: &PointService) -> Vec<Value> {
         json!({"op": "add", "path": "/spec/selector", "value": change.selector}),
     ];
     if let Some(port) = &change.target_port {
-        let value = port.parse::<i32>().map_or_else(|_| json!(port), |number| json!(number));
+        let value = number_or_name(port);
         let at = |index: usize| format!("/spec/ports/{index}/targetPort");
         operations.extend((0..change.ports).map(|i| json!({"op": "add", "path": at(i), "value": value})));
     }

@@ -70,6 +70,7 @@ impl TaskSet {
             generation,
             group_uid: labels.get(GROUP_UID_LABEL).cloned(),
             deployment_uid: labels.get(DEPLOYMENT_LABEL).cloned(),
+            created: self.metadata.creation_timestamp.as_ref().map(|t| t.0),
             task_definition: annotations.get(TASK_DEFINITION_ANNOTATION).cloned(),
             container: container.and_then(|(name, port)| Some((name.to_owned(), port.parse().ok()?))),
             replicas: self.spec.replicas.unwrap_or(1),

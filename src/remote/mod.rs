@@ -1,5 +1,21 @@
 //! Plumbing to the rest of the world: HTTP with limits on time and size.
 
+//!
+//! ```text
+//! egress   which addresses may be called      download   a URL's bytes → a file, whatever the network does meanwhile
+//! client   the connector that asks it         upload     a file's bytes → a URL
+//! clock    the time for signatures, the pauses between tries
+//! ```
+
+mod client;
+pub mod clock;
+pub mod download;
+mod egress;
+pub mod upload;
+
+pub use client::{Client, Versions, client};
+pub use egress::{Egress, Refused};
+
 use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,10 +23,6 @@ use std::time::Duration;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use http_body_util::BodyExt;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 // The API server's client has the same body: the program holds one HTTP stack, not two.
 use kube::client::Body;
 
@@ -18,15 +30,11 @@ use kube::client::Body;
 const MAX_BODY: usize = 64 * 1024;
 /// One try takes no longer than this.
 const TRY_TIMEOUT: Duration = Duration::from_secs(60);
-/// A connection has to come about within this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// An idle connection is kept this long.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An HTTP client, set up by its first call: the certificates of public authorities take memory that most clusters need not spend.
 #[derive(Clone, Debug, Default)]
 pub struct Http {
-    client: Arc<OnceLock<Client<HttpsConnector<HttpConnector>, Body>>>,
+    client: Arc<OnceLock<Client<Body>>>,
 }
 
 /// An answer: its status and the first 64 KiB of its body.
@@ -56,21 +64,12 @@ pub enum Error {
 }
 
 impl Http {
-    /// It follows no redirects: what was validated is what is called.
-    fn client(&self) -> Result<&Client<HttpsConnector<HttpConnector>, Body>, Error> {
+    fn client(&self) -> Result<&Client<Body>, Error> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let builder = HttpsConnectorBuilder::new().try_with_platform_verifier().map_err(Error::SetUp)?;
-        let connector = builder.https_or_http().enable_all_versions().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(connector);
+        // Hooks are called where their owners say; what none of them can mean is refused all the same.
+        let client = client(Egress::of_hosts(), Versions::All).map_err(Error::SetUp)?;
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -111,10 +110,7 @@ fn request(
     Ok(request)
 }
 
-async fn exchange(
-    client: &Client<HttpsConnector<HttpConnector>, Body>,
-    request: Request<Body>,
-) -> Result<Reply, Error> {
+async fn exchange(client: &Client<Body>, request: Request<Body>) -> Result<Reply, Error> {
     let response = client.request(request).await.map_err(|e| unreachable_by(&e, e.is_connect()))?;
     let status = response.status().as_u16();
     let (mut incoming, mut body) = (response.into_body(), Vec::new());

@@ -146,6 +146,7 @@ impl HttpRoute {
             refused_at: None,
             write_refused: None,
             rules_are_lost: false,
+            added: Default::default(),
         }
     }
 

@@ -2,5 +2,6 @@
 //!
 //! A driver answers what it sees and writes what it is told; it never waits and never writes a Deployment.
 
+pub mod endpoint_slices;
 pub mod http_route;
 pub mod sightings;

@@ -103,6 +103,8 @@ pub fn judge<K: Resource<DynamicType = ()> + DeserializeOwned>(cases: Vec<Case>)
 struct Seen {
     causes: Vec<StatusCause>,
     accepted: Vec<Value>,
+    /// Objects whose every word the schema knows, and that a rule refuses.
+    ruled_out: Vec<Value>,
 }
 
 async fn run<K: Resource<DynamicType = ()> + DeserializeOwned>(
@@ -129,6 +131,9 @@ async fn run<K: Resource<DynamicType = ()> + DeserializeOwned>(
             let causes = status.details.clone().map_or_else(Vec::new, |details| details.causes);
             let is_named = causes.iter().any(|c| subject(c) == field && c.message.contains(says));
             assert!(is_named, "{}: no cause about {field:?} says {says:?}: {status:#?}", case.title);
+            if causes.iter().all(|cause| cause.reason == "FieldValueInvalid") {
+                seen.ruled_out.push(json!({"spec": case.input}));
+            }
             seen.causes.extend(causes);
         }
         (_, Ok(object)) => panic!("{}: accepted: {:#}", case.title, json!(object)),
@@ -229,8 +234,12 @@ impl Seen {
         match keyword {
             "maxLength" | "minLength" => measures(&|v| v.as_str().map(|text| text.chars().count() as f64)),
             "maxItems" | "minItems" => measures(&|v| v.as_array().map(|list| list.len() as f64)),
+            "maxProperties" => measures(&|v| v.as_object().map(|map| map.len() as f64)),
             "maximum" | "minimum" => measures(&Value::as_f64),
-            "enum" => limit.as_array().is_some_and(|all| all.iter().all(|one| values.contains(&one))),
+            "enum" => limit.as_array().into_iter().flatten().all(|one| {
+                values.contains(&one)
+                    || self.ruled_out.iter().any(|spec| values_at(spec, path).contains(&one))
+            }),
             _ => !values.is_empty(),
         }
     }
@@ -239,26 +248,28 @@ impl Seen {
 const DUPLICATE: &str = "Duplicate value";
 
 /// Each bound that a schema may set, and how the API server speaks of a broken one.
-const BOUNDS: [(&str, &str); 9] = [
+const BOUNDS: [(&str, &str); 10] = [
     ("maxLength", "Too long"),
     ("minLength", "should be at least"),
     ("pattern", "should match"),
     ("minimum", "should be greater than or equal to"),
     ("maximum", "should be less than or equal to"),
     ("maxItems", "Too many"),
+    ("maxProperties", "Too many"),
     ("minItems", "should have at least"),
     ("enum", "Unsupported value"),
     ("x-kubernetes-list-type", DUPLICATE),
 ];
 
 /// What else a schema may say; a keyword of neither list is a bound that these tables do not know yet.
-const OTHER_KEYWORDS: [&str; 11] = [
+const OTHER_KEYWORDS: [&str; 12] = [
     "title",
     "type",
     "format",
     "description",
     "default",
     "properties",
+    "additionalProperties",
     "required",
     "items",
     "x-kubernetes-list-map-keys",

@@ -15,7 +15,7 @@ pub const RELEASE_NAMESPACE: &str = "sluice-system";
 /// Whom the controller acts as there.
 pub const CONTROLLER: &str = "system:serviceaccount:sluice-system:sluice";
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "ServiceAccount",
     "ClusterRole",
     "ClusterRoleBinding",
@@ -23,6 +23,7 @@ const KINDS: [&str; 7] = [
     "RoleBinding",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
+    "FlowSchema",
 ];
 
 /// Applies them and waits until the API server goes by them; `namespace` is for its trials. Tests may do so at the same time.

@@ -5,11 +5,12 @@ use serde_json::json;
 use crate::server::{apply, kubectl, with_namespace};
 
 /// Short name, plural and columns of each kind; `-o wide` shows those in the second list too.
-const KINDS: [(&str, &str, &[&str], &[&str]); 5] = [
+const KINDS: [(&str, &str, &[&str], &[&str]); 6] = [
     ("sapp", "applications", &["NAME", "PLATFORM", "GROUPS", "READY", "AGE"], &[]),
     ("sdc", "deploymentconfigs", &["NAME", "PLATFORM", "TYPE", "READY", "AGE"], &[]),
     ("shook", "lifecyclehooks", &["NAME", "URL", "TIMEOUT", "READY", "AGE"], &["MESSAGE"]),
     ("sdg", "deploymentgroups", &["NAME", "APPLICATION", "PHASE", "ACTIVE", "MESSAGE", "AGE"], &[]),
+    ("sinst", "instances", &["NAME", "READY", "ADDRESS", "ZONE", "AGENT", "MESSAGE", "AGE"], &[]),
     ("sdep", "deployments", &["NAME", "GROUP", "PHASE", "CREATOR", "TRAFFIC", "MESSAGE", "AGE"], &[]),
 ];
 
@@ -22,6 +23,7 @@ async fn apply_one_of_each(client: &kube::Client, namespace: &str) {
         ("DeploymentConfig", json!({"computePlatform": "Function", "trafficRouting": routing})),
         ("LifecycleHook", json!({"http": {"url": "http://probe"}})),
         ("DeploymentGroup", json!({"applicationRef": {"name": "hello"}, "function": {"aliases": aliases}})),
+        ("Instance", json!({"tags": {"env": "prod"}, "address": "10.0.0.7"})),
         ("Deployment", json!({"deploymentGroupRef": {"name": "hello-prod"}, "revision": revision})),
     ] {
         let manifest = json!({"apiVersion": "sluice.dev/v1alpha1", "kind": kind, "metadata": {"name": "hello"}, "spec": spec});

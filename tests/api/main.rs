@@ -13,6 +13,7 @@
 mod case;
 mod chart;
 mod definitions;
+mod hosts;
 mod kinds;
 mod live;
 mod server;
@@ -25,3 +26,4 @@ mod policies;
 mod releases;
 mod rights;
 mod statuses;
+mod tenancy;

@@ -3,7 +3,7 @@
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use sluice::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook};
+use sluice::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Instance, LifecycleHook};
 
 use crate::definitions;
 use crate::server::with_namespace;
@@ -15,6 +15,7 @@ fn api_of(client: Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
         "LifecycleHook" => ApiResource::erase::<LifecycleHook>(&()),
         "DeploymentGroup" => ApiResource::erase::<DeploymentGroup>(&()),
         "Deployment" => ApiResource::erase::<Deployment>(&()),
+        "Instance" => ApiResource::erase::<Instance>(&()),
         _ => panic!("{kind} is none of our kinds"),
     };
     Api::namespaced_with(client, namespace, &resource)
@@ -27,14 +28,18 @@ fn object(kind: &str, name: &str, spec: &Value) -> DynamicObject {
 }
 
 /// The least that each kind takes, and what it is then.
-fn least() -> [(&'static str, Value, Value); 6] {
+fn least() -> Vec<(&'static str, Value, Value)> {
     let revision = json!({"configMap": {"name": "hello", "key": "appspec.yaml"}});
     let aliases = json!([{"name": "live", "httpRoute": {"name": "hello"}}]);
     let server =
         json!({"computePlatform": "Server", "minimumHealthyHosts": {"type": "HostCount", "value": 1}});
     let function = json!({"computePlatform": "Function", "trafficRouting": {"type": "AllAtOnce"}});
     let deployment = json!({"deploymentGroupRef": {"name": "hello-prod"}, "revision": revision});
-    [
+    let standard = json!({
+        "deploymentGroupRef": {"name": "hello-prod"}, "revision": revision, "deploymentMode": "Standard",
+        "ignoreApplicationStopFailures": false, "updateOutdatedInstancesOnly": false,
+    });
+    vec![
         ("Application", json!({"computePlatform": "Function"}), json!({"computePlatform": "Function"})),
         ("DeploymentConfig", server.clone(), server),
         ("DeploymentConfig", function.clone(), function),
@@ -53,7 +58,29 @@ fn least() -> [(&'static str, Value, Value); 6] {
                 "function": {"versionService": "{name}-{version}", "aliases": aliases},
             }),
         ),
-        ("Deployment", deployment.clone(), deployment),
+        (
+            "DeploymentGroup",
+            json!({
+                "applicationRef": {"name": "web"},
+                "server": {
+                    "tagSets": [[{"key": "env", "value": "prod"}]],
+                    "loadBalancer": {"service": {"name": "web", "port": 8080}},
+                },
+            }),
+            json!({
+                "applicationRef": {"name": "web"},
+                "concurrencyPolicy": "Queue",
+                "deletionPolicy": "Orphan", "revisionHistoryLimit": 10,
+                "server": {
+                    "tagSets": [[{"key": "env", "value": "prod", "type": "KeyAndValue"}]],
+                    "deploymentStyle": {"type": "InPlace", "option": "WithoutTrafficControl"},
+                    "loadBalancer": {"service": {"name": "web", "port": 8080}, "drain": "10s"},
+                    "outdatedInstancesStrategy": "Update", "eventTimeout": "1h",
+                },
+            }),
+        ),
+        ("Instance", json!({"tags": {"env": "prod"}}), json!({"tags": {"env": "prod"}})),
+        ("Deployment", deployment, standard),
     ]
 }
 
@@ -66,6 +93,7 @@ fn with_nulls(kind: &str, spec: &Value) -> Value {
 
 fn fill(schema: &Value, value: &Value) -> Value {
     match value {
+        Value::Object(_) if schema.get("additionalProperties").is_some() => value.clone(),
         Value::Object(given) => {
             let properties = schema["properties"].as_object().into_iter().flatten();
             let known = properties.map(|(name, property)| {

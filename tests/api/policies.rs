@@ -1,7 +1,8 @@
 //! The chart's admission policies: who may stop, continue and answer, and who may let go of what the controller holds.
 
 use kube::Client;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 
 use crate::chart::{self, CONTROLLER, create_deployment, deployment, deployments};
@@ -192,4 +193,122 @@ fn only_the_controller_and_an_admin_let_go_of_what_sluice_holds() {
         let nothing = Patch::Merge(json!({"metadata": {"finalizers": null}}));
         admin.patch("plain", &PatchParams::default(), &nothing).await.expect("an admin lets go");
     });
+}
+
+/// What somebody writes of an instance, through its status or not.
+struct Writing {
+    user: &'static str,
+    is_status: bool,
+    patch: Value,
+    refusal: Option<&'static str>,
+}
+
+impl Writing {
+    async fn attempt(&self, namespace: &str) -> kube::Result<()> {
+        let kind = ApiResource::erase::<sluice::api::Instance>(&());
+        let account = format!("system:serviceaccount:{namespace}:{}", self.user);
+        let user = if self.user.starts_with("sluice-agent-") { account.as_str() } else { self.user };
+        let api: Api<DynamicObject> = Api::namespaced_with(client_as(user).await, namespace, &kind);
+        let (params, patch) =
+            (PatchParams { dry_run: true, ..Default::default() }, Patch::Merge(&self.patch));
+        if self.is_status {
+            api.patch_status("web-a", &params, &patch).await.map(drop)
+        } else {
+            api.patch("web-a", &params, &patch).await.map(drop)
+        }
+    }
+}
+
+/// Every user has every ordinary verb on instances here, agents too: what is refused, the policies refuse.
+#[test]
+fn assignments_are_the_controllers_and_a_status_its_own_agents() {
+    with_namespace(|client, namespace| async move {
+        chart::install(&client, &namespace).await;
+        let account = |name: &str| json!({"kind": "ServiceAccount", "name": name, "namespace": namespace});
+        let user =
+            |name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name});
+        let verbs = json!(["get", "list", "create", "update", "patch", "delete"]);
+        let resources =
+            json!(["instances", "instances/status", "deploymentgroups", "deploymentgroups/status"]);
+        let (api_version, metadata) = ("rbac.authorization.k8s.io/v1", json!({"name": "wide"}));
+        let role = json!({
+            "apiVersion": api_version, "kind": "Role", "metadata": metadata,
+            "rules": [{"apiGroups": ["sluice.dev"], "resources": resources, "verbs": verbs}],
+        });
+        let binding = json!({
+            "apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "wide"},
+            "subjects": [account("sluice-agent-web-a"), account("sluice-agent-web-b"), user("editor")],
+        });
+        let condition = json!({
+            "type": "Ready", "status": "True", "reason": "Heard", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z",
+        });
+        let instance = json!({
+            "apiVersion": "sluice.dev/v1alpha1", "kind": "Instance", "metadata": {"name": "web-a"}, "spec": {},
+        });
+        let target = json!({"tagSets": [[{"key": "env", "type": "KeyOnly"}]]});
+        let group = json!({
+            "apiVersion": "sluice.dev/v1alpha1", "kind": "DeploymentGroup", "metadata": {"name": "web"},
+            "spec": {"applicationRef": {"name": "shop"}, "server": target},
+        });
+        for manifest in [role, binding, instance, group] {
+            apply(&client, &namespace, &manifest).await;
+        }
+        for writing in writings(&condition) {
+            let what = format!("{} writes {}", writing.user, writing.patch);
+            let settled = || async {
+                let outcome = writing.attempt(&namespace).await;
+                (outcome.is_ok() == writing.refusal.is_none()).then_some(outcome)
+            };
+            let outcome = eventually(&what, settled).await;
+            if let (Err(error), Some(says)) = (outcome, writing.refusal) {
+                assert!(error.to_string().contains(says), "{what}: refused for another reason: {error}");
+            }
+        }
+        let agent = client_as(&format!("system:serviceaccount:{namespace}:sluice-agent-web-a")).await;
+        let groups: Api<sluice::api::DeploymentGroup> = Api::namespaced(agent, &namespace);
+        let patch = Patch::Merge(json!({"status": {"message": "what is to be installed elsewhere"}}));
+        let refused =
+            groups.patch_status("web", &PatchParams::default(), &patch).await.expect_err("an agent");
+        assert!(refused.to_string().contains("an agent of Sluice changes nothing"), "{refused}");
+    });
+}
+
+fn writings(condition: &Value) -> Vec<Writing> {
+    let assignment = json!({
+        "deploymentGroup": "g", "deploymentGroupId": "g", "deployment": "d", "deploymentUid": "d", "application": "a",
+    });
+    let work = json!({"spec": {"assignments": [assignment]}});
+    let zone = json!({"spec": {"zone": "eu-1a"}});
+    let word = json!({"status": {"agent": {"version": "1.0.0"}, "installed": []}});
+    let verdict = json!({"status": {"conditions": [condition]}});
+    let seen = json!({"status": {"observedGeneration": 1}});
+    let by_assign = Some("needs the verb \"assign\"");
+    let by_agent = Some("an agent of Sluice changes nothing of Sluice's objects but the status");
+    let by_any = Some("denied request");
+    let by_fields = Some("conditions and observedGeneration are the controller's");
+    let by_others = Some("is written by that host's own agent and by the controller");
+    let rows = [
+        ("editor", false, &zone, None),
+        ("editor", false, &work, by_assign),
+        ("editor", true, &word, by_others),
+        ("editor", true, &verdict, by_others),
+        ("sluice-agent-web-a", false, &zone, by_agent),
+        ("sluice-agent-web-a", false, &work, by_any),
+        ("sluice-agent-web-a", true, &word, None),
+        ("sluice-agent-web-a", true, &verdict, by_fields),
+        ("sluice-agent-web-a", true, &seen, by_fields),
+        ("sluice-agent-web-b", false, &zone, by_agent),
+        ("sluice-agent-web-b", true, &word, by_others),
+        (CONTROLLER, false, &work, None),
+        (CONTROLLER, true, &verdict, None),
+        (CONTROLLER, true, &seen, None),
+    ];
+    let writing = |(user, is_status, patch, refusal): (_, _, &Value, _)| Writing {
+        user,
+        is_status,
+        patch: patch.clone(),
+        refusal,
+    };
+    rows.map(writing).into_iter().collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::flowcontrol::v1::FlowSchema;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::chart::{self, CONTROLLER, RELEASE_NAMESPACE};
 use crate::server::{client_as, create_namespace, eventually, with_namespace};
 
 /// In every namespace: API group, resource, name of the one object (empty: all), verbs.
-const EVERYWHERE: [(&str, &str, &str, &str); 23] = [
+const EVERYWHERE: [(&str, &str, &str, &str); 26] = [
     ("", "configmaps", "", "get list watch"),
     ("", "namespaces", "", "get"),
     ("", "pods", "", "get list watch"),
@@ -26,7 +27,8 @@ const EVERYWHERE: [(&str, &str, &str, &str); 23] = [
     ),
     ("apps", "replicasets", "", "get list watch create patch delete"),
     ("batch", "jobs", "", "get list watch create patch delete"),
-    ("discovery.k8s.io", "endpointslices", "", "get list watch"),
+    ("coordination.k8s.io", "leases", "", "get list watch"),
+    ("discovery.k8s.io", "endpointslices", "", "get list watch create patch delete"),
     ("events.k8s.io", "events", "", "create patch"),
     ("gateway.networking.k8s.io", "httproutes", "", "get list watch patch"),
     ("sluice.dev", "applications", "", "get list watch"),
@@ -39,13 +41,15 @@ const EVERYWHERE: [(&str, &str, &str, &str); 23] = [
     ("sluice.dev", "deployments", "", "get list watch create patch delete finalize"),
     ("sluice.dev", "deployments/finalizers", "", "update"),
     ("sluice.dev", "deployments/status", "", "update patch"),
+    ("sluice.dev", "instances", "", "get list watch patch assign"),
+    ("sluice.dev", "instances/status", "", "patch"),
     ("sluice.dev", "lifecyclehooks", "", "get list watch"),
     ("sluice.dev", "lifecyclehooks/status", "", "update patch"),
 ];
 
 /// In the namespaces that a release does not watch which is told to watch one: what it takes to let go of what it holds in a
 /// namespace that has lost its roles.
-const ELSEWHERE: [(&str, &str, &str, &str); 9] = [
+const ELSEWHERE: [(&str, &str, &str, &str); 10] = [
     ("", "namespaces", "", "get"),
     (
         "apiextensions.k8s.io",
@@ -59,6 +63,7 @@ const ELSEWHERE: [(&str, &str, &str, &str); 9] = [
     ("sluice.dev", "deploymentgroups", "", "get list watch"),
     ("sluice.dev", "deployments", "", "get list watch patch finalize"),
     ("sluice.dev", "deployments/status", "", "update"),
+    ("sluice.dev", "instances", "", "get list watch"),
     ("sluice.dev", "lifecyclehooks", "", "get list watch"),
 ];
 
@@ -118,6 +123,28 @@ fn the_controller_may_what_it_needs_and_nothing_else() {
         assert_eq!(given_to(CONTROLLER, &namespace).await, expected, "in any namespace");
         expected.extend(rights(&AT_HOME));
         assert_eq!(given_to(CONTROLLER, RELEASE_NAMESPACE).await, expected, "in its own");
+    });
+}
+
+/// The uid of the FlowSchema by which the API server took a request of the controller's.
+async fn flow_of(path: &str) -> String {
+    let request = http::Request::get(path).body(kube::client::Body::empty()).expect("a request");
+    let answer = client_as(CONTROLLER).await.send(request).await.expect("an answer");
+    let uid = answer.headers().get("x-kubernetes-pf-flowschema-uid").expect("priority and fairness is on");
+    uid.to_str().expect("a uid").to_owned()
+}
+
+#[test]
+fn renewals_of_the_lease_have_the_turns_of_leader_elections_and_other_requests_have_not() {
+    with_namespace(|client, namespace| async move {
+        chart::install(&client, &namespace).await;
+        let schemas: Api<FlowSchema> = Api::all(client);
+        let ours = schemas.get("sluice-lease.sluice-system").await.expect("the chart's").metadata.uid;
+        let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{RELEASE_NAMESPACE}/leases");
+        let lease = format!("{leases}/sluice-controller");
+        eventually("the flow", || async { (ours == Some(flow_of(&lease).await)).then_some(()) }).await;
+        assert_ne!(ours, Some(flow_of(&leases).await), "a list is no renewal");
+        assert_ne!(ours, Some(flow_of("/apis/sluice.dev/v1alpha1/deployments?limit=1").await));
     });
 }
 

@@ -8,7 +8,6 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::server::CONTROLLER;
 use crate::world::SPARE;
 
 /// A span of time.
@@ -21,7 +20,8 @@ pub struct Window {
 }
 
 impl Window {
-    fn holds(&self, request: &Request) -> bool {
+    /// True for a request that came in then.
+    pub fn holds(&self, request: &Request) -> bool {
         self.from <= request.request_received_timestamp && request.request_received_timestamp < self.until
     }
 
@@ -81,6 +81,16 @@ impl Request {
         }
     }
 
+    /// Who asked.
+    pub fn user(&self) -> &str {
+        &self.user.username
+    }
+
+    /// Namespace and name of what it was for.
+    pub fn target(&self) -> (&str, &str) {
+        (&self.object_ref.namespace, &self.object_ref.name)
+    }
+
     /// The verb.
     pub fn verb(&self) -> &str {
         &self.verb
@@ -91,9 +101,10 @@ impl Request {
         self.response_status.code
     }
 
-    /// Namespace and name of the Deployment that it was for: all that belongs to one has its name, an Event's goes on after a dot.
+    /// Namespace and name of the group that it was for: the names of all that belongs to one begin with its own, and go on
+    /// after a dot or a dash.
     fn owner(&self) -> (&str, &str) {
-        let name = self.object_ref.name.split('.').next().unwrap_or_default();
+        let name = self.object_ref.name.split(['.', '-']).next().unwrap_or_default();
         (&self.object_ref.namespace, name)
     }
 
@@ -117,14 +128,42 @@ impl Request {
         self.object_ref.resource == "events"
     }
 
+    /// True for the write of a resource's status.
+    pub fn is_of_status(&self, resource: &str) -> bool {
+        self.is_write() && self.object_ref.resource == resource && self.object_ref.subresource == "status"
+    }
+
+    /// From its arrival to its answer.
+    pub fn inside(&self) -> SignedDuration {
+        self.stage_timestamp.duration_since(self.request_received_timestamp)
+    }
+
     fn is(&self, verb: &str, resource: &str, subresource: &str) -> bool {
         let object = &self.object_ref;
         self.verb == verb && object.resource == resource && object.subresource == subresource
     }
 
-    fn is_good(&self) -> bool {
+    /// From its arrival at the API server to its answer.
+    pub fn took(&self) -> SignedDuration {
+        self.stage_timestamp.duration_since(self.request_received_timestamp)
+    }
+
+    /// True if it was granted and done.
+    pub fn is_good(&self) -> bool {
         (200..300).contains(&self.code())
     }
+}
+
+/// Every request that a log has, each once; panics unless it is at level Metadata.
+pub fn requests(path: &Path) -> impl Iterator<Item = Request> {
+    let lines = BufReader::new(File::open(path).expect("an audit log")).lines();
+    lines.filter_map(|line| {
+        // The last line may still be in the making when the API server is read.
+        let request = serde_json::from_str::<Request>(&line.expect("a line")).ok()?;
+        assert_eq!(request.level, "Metadata", "the audit policy is not the one that was meant");
+        let once = if request.is_watch() { "ResponseStarted" } else { "ResponseComplete" };
+        (request.stage == once).then_some(request)
+    })
 }
 
 /// The requests of one run.
@@ -152,21 +191,11 @@ pub struct Steps {
 }
 
 impl Log {
-    /// Reads the log; panics unless it is at level Metadata.
-    pub fn read(path: &Path) -> Self {
-        let lines = BufReader::new(File::open(path).expect("an audit log")).lines();
+    /// Reads the log, in which the controller is `user`; panics unless it is at level Metadata.
+    pub fn read(path: &Path, user: &str) -> Self {
         let (mut own, mut others) = (Vec::new(), Vec::new());
-        for line in lines {
-            let line = line.expect("a line");
-            // The last line may still be in the making when the API server is read.
-            let Ok(request) = serde_json::from_str::<Request>(&line) else { continue };
-            assert_eq!(request.level, "Metadata", "the audit policy is not the one that was meant");
-            let is_over = request.stage == "ResponseComplete";
-            let is_seen_once = if request.is_watch() { request.stage == "ResponseStarted" } else { is_over };
-            if !is_seen_once {
-                continue;
-            }
-            if request.user.username == CONTROLLER {
+        for request in requests(path) {
+            if request.user() == user {
                 own.push(request);
             } else if request.is("patch", "httproutes", "status") || request.is("create", "deployments", "") {
                 others.push(request);
@@ -191,6 +220,30 @@ impl Log {
         by_owner.into_values().max().unwrap_or(0)
     }
 
+    /// How many good writes of `resource` each group had, and the times between two of its first `steps` in order of length.
+    pub fn writes_of(
+        &self,
+        window: Window,
+        resource: &str,
+        steps: usize,
+    ) -> (BTreeMap<usize, usize>, Vec<SignedDuration>) {
+        let mut by_owner: BTreeMap<_, Vec<Timestamp>> = BTreeMap::new();
+        let is_of = |r: &&Request| r.is_write() && r.is_good() && r.resource() == resource;
+        for request in self.own(window).filter(is_of) {
+            by_owner.entry(request.owner()).or_default().push(request.stage_timestamp);
+        }
+        let mut counts = BTreeMap::new();
+        let mut gaps = vec![];
+        for times in by_owner.into_values() {
+            *counts.entry(times.len()).or_default() += 1;
+            gaps.extend(
+                times[..times.len().min(steps)].windows(2).map(|pair| pair[1].duration_since(pair[0])),
+            );
+        }
+        gaps.sort();
+        (counts, gaps)
+    }
+
     /// How the steps of every Deployment in `window` came.
     pub fn steps(&self, window: Window, interval: SignedDuration) -> Steps {
         let mut routes: BTreeMap<(&str, &str), Route> = BTreeMap::new();
@@ -200,7 +253,7 @@ impl Log {
                 routes.entry(request.owner()).or_default().writes.push(request);
             }
             if request.is_write() && !request.is_of_lease() && !request.is_of_events() {
-                steps.inside.push(request.stage_timestamp.duration_since(request.request_received_timestamp));
+                steps.inside.push(request.inside());
             }
         }
         for request in self.others.iter().filter(|r| window.holds(r) && r.is_good()) {

@@ -6,6 +6,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::json;
 
+use crate::objects::route_resource;
 use crate::{say, world};
 
 const WARM_UP: usize = 50;
@@ -15,8 +16,7 @@ const WRITES: usize = 300;
 pub async fn round_trips(client: &Client) -> Vec<Duration> {
     say("measuring one write round trip");
     let namespace = "bench-0";
-    let routes: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), namespace, &world::route_resource());
+    let routes: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &route_resource());
     let mut trips = Vec::new();
     for round in 0..WARM_UP + WRITES {
         let patch = json!([

@@ -4,6 +4,10 @@
 //! (route status, nothing else); `audit` reads who asked for what, and when, from the API server's own log; `report` holds the
 //! budget. `make bench`, with `N=500 STEPS=10 INTERVAL=5s IDLE=60s` as its parameters; `BENCH_STRICT=1` also holds the budgets
 //! that depend on a quiet machine (CPU, memory, lateness). Ends with 1 when a budget is broken.
+//!
+//! `BENCH=rbac` measures something else: what hosts that are registered cost the API server (`rbac`). `BENCH=install` does without one: what
+//! unpacking and installing a bundle costs a host (`install`). `BENCH=service`: what service deployments cost, beside Argo Rollouts (`service`).
+//! `BENCH=swarm`: what a fleet of agents costs, at rest and while it is deployed to (`swarm`).
 
 #![allow(clippy::expect_used, clippy::unwrap_used)] // a bench that cannot go on fails
 #![allow(clippy::disallowed_methods)] // it measures time by the clock
@@ -11,11 +15,16 @@
 
 mod audit;
 mod gateway;
+mod install;
 mod light;
+mod objects;
 mod process;
+mod rbac;
 mod report;
 mod server;
+mod service;
 mod settings;
+mod swarm;
 mod world;
 
 use std::process::ExitCode;
@@ -27,16 +36,33 @@ use jiff::Timestamp;
 use settings::Settings;
 
 fn main() -> ExitCode {
+    if std::env::var("BENCH").is_ok_and(|bench| bench == "install") {
+        return install::run();
+    }
     rustls::crypto::ring::default_provider().install_default().expect("no provider was installed before");
     let settings = Settings::from_environment();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    if settings.is_of_services {
+        return end(service::run(&settings, &runtime));
+    }
     let server = server::Server::start(&settings.folder);
+    if settings.is_of_rbac {
+        runtime.block_on(rbac::run(&settings, &server));
+        return ExitCode::SUCCESS;
+    }
+    if settings.is_of_swarm {
+        return end(runtime.block_on(swarm::run(&settings, &server)));
+    }
     let measured = runtime.block_on(measure(&settings, &server));
     drop(server);
     let figures = report::Figures::of(&settings, &measured);
     println!("{}", figures.table());
     figures.write_into_docs(&settings);
-    let broken = figures.broken(&settings);
+    end(figures.broken(&settings))
+}
+
+/// Says which lines of the budget were broken.
+fn end(broken: Vec<String>) -> ExitCode {
     broken.iter().for_each(|budget| eprintln!("budget broken: {budget}"));
     if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -89,7 +115,7 @@ async fn measure(settings: &Settings, server: &server::Server) -> Measured {
     }
     Measured {
         light,
-        log: audit::Log::read(&settings.folder.join("audit.log")),
+        log: audit::Log::read(&settings.folder.join("audit.log"), server::CONTROLLER),
         idle: audit::Window { from: idle_from, until: busy_from },
         busy: audit::Window { from: busy_from, until },
         cpu,

@@ -1,4 +1,4 @@
-//! The controller as a process of its own, and what the kernel says of it.
+//! A controller as a process of its own, and what the kernel says of it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use tokio::process::{Child, Command};
 
-use crate::server::{RELEASE_NAMESPACE, Server};
+use crate::server::{ACCOUNT, RELEASE_NAMESPACE, Server};
 use crate::settings::Settings;
 
 /// Resident memory in KiB.
@@ -22,18 +22,18 @@ pub struct Memory {
     pub program: u64,
 }
 
-/// The running controller.
+/// A running controller.
 pub struct Controller {
     child: Child,
+    log: PathBuf,
     /// Ticks of the kernel's CPU clock in a second.
     ticks: u64,
 }
 
 impl Controller {
-    /// Starts it with its own account; its log is `controller.log` in the bench's folder.
+    /// Starts Sluice's with its own account; its log is `controller.log` in the server's folder.
     pub async fn start(settings: &Settings, server: &Server, client: &Client) -> Self {
-        let kubeconfig = server.controller_kubeconfig(client).await;
-        let log = fs::File::create(settings.folder.join("controller.log")).expect("a log");
+        let kubeconfig = server.kubeconfig_of(client, RELEASE_NAMESPACE, ACCOUNT).await;
         let mut words = settings.wrapper.iter().cloned();
         let program = words.next().map_or_else(|| settings.controller.clone(), PathBuf::from);
         let mut command = Command::new(&program);
@@ -42,11 +42,18 @@ impl Controller {
         }
         command.env("KUBECONFIG", kubeconfig).args(["--address", "127.0.0.1:0", "--log-format", "json"]);
         command.args(["--lease-namespace", RELEASE_NAMESPACE, "--identity", "bench"]);
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log).kill_on_drop(true);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Self::run(command, server)
+    }
+
+    /// Starts a program as the controller.
+    pub fn run(mut command: Command, server: &Server) -> Self {
+        let log = server.folder().join("controller.log");
+        let file = fs::File::create(&log).expect("a log");
+        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a log")).stderr(file).kill_on_drop(true);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let ticks = std::process::Command::new("getconf").arg("CLK_TCK").output().expect("getconf");
         let ticks = String::from_utf8_lossy(&ticks.stdout).trim().parse().expect("a number");
-        Self { child, ticks }
+        Self { child, log, ticks }
     }
 
     fn read(&self, file: &str) -> String {
@@ -56,7 +63,15 @@ impl Controller {
 
     /// utime + stime of `/proc/PID/stat`.
     pub fn cpu(&self) -> Duration {
-        let stat = self.read("stat");
+        self.spent(&self.read("stat"))
+    }
+
+    /// The same of this process.
+    pub fn cpu_of_bench(&self) -> Duration {
+        self.spent(&fs::read_to_string("/proc/self/stat").expect("this process runs"))
+    }
+
+    fn spent(&self, stat: &str) -> Duration {
         let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
         let mut numbers = fields.split(' ').skip(11).map(|n| n.parse::<u64>().unwrap_or(0));
         let spent = numbers.next().unwrap_or(0) + numbers.next().unwrap_or(0);
@@ -77,7 +92,7 @@ impl Controller {
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,
-            ended = self.child.wait() => panic!("the controller ended ({ended:?}); see controller.log in the bench's folder"),
+            ended = self.child.wait() => panic!("the controller ended ({ended:?}); see {}", self.log.display()),
         }
     }
 

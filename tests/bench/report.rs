@@ -225,10 +225,6 @@ impl Figures {
         if !settings.writes_docs {
             return;
         }
-        let path = root().join("docs/benchmarks.md");
-        let text = fs::read_to_string(&path).expect("docs/benchmarks.md");
-        let (before, rest) = text.split_once(BEGIN).expect("the first mark");
-        let (_, after) = rest.split_once(END).expect("the second mark");
         let command = format!(
             "`N={} STEPS={} INTERVAL={}s make bench`, Sluice {}, {}",
             settings.deployments,
@@ -237,12 +233,22 @@ impl Figures {
             env!("CARGO_PKG_VERSION"),
             machine()
         );
-        let text = format!("{before}{BEGIN}\n{command}\n\n{}\n{END}{after}", self.table().trim_end());
-        fs::write(&path, text).expect("docs/benchmarks.md");
+        write_into_docs(BEGIN, &format!("{command}\n\n{}", self.table().trim_end()));
     }
 }
 
-fn machine() -> String {
+/// Puts figures between the mark of docs/benchmarks.md that begins so and the end that follows it.
+pub fn write_into_docs(begin: &str, figures: &str) {
+    let path = root().join("docs/benchmarks.md");
+    let text = fs::read_to_string(&path).expect("docs/benchmarks.md");
+    let (before, rest) = text.split_once(begin).expect("the first mark");
+    let (_, after) = rest.split_once(END).expect("the second mark");
+    fs::write(&path, format!("{before}{begin}\n{}\n{END}{after}", figures.trim_end()))
+        .expect("docs/benchmarks.md");
+}
+
+/// What it ran on.
+pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = memory.lines().find_map(|l| l.strip_prefix("MemTotal:")).unwrap_or_default();
@@ -251,7 +257,7 @@ fn machine() -> String {
 }
 
 /// The value at that share of an ordered list.
-fn at<T: Copy + Default>(ordered: &[T], share: f64) -> T {
+pub fn at<T: Copy + Default>(ordered: &[T], share: f64) -> T {
     let last = ordered.len().saturating_sub(1);
     let index = ((ordered.len() as f64 * share).ceil() as usize).saturating_sub(1).min(last);
     ordered.get(index).copied().unwrap_or_default()
@@ -261,7 +267,8 @@ fn two(ordered: &[SignedDuration]) -> String {
     format!("{}, {}", ms(at(ordered, 0.5)), ms(at(ordered, 0.99)))
 }
 
-fn ms(length: impl TryInto<SignedDuration>) -> String {
+/// Milliseconds.
+pub fn ms(length: impl TryInto<SignedDuration>) -> String {
     let length = length.try_into().unwrap_or_default();
     format!("{:.1} ms", length.as_secs_f64() * 1e3)
 }

@@ -21,6 +21,16 @@ pub struct Settings {
     pub controller: PathBuf,
     /// True if the figures go to docs/benchmarks.md.
     pub writes_docs: bool,
+    /// `BENCH=service`: pods of each side.
+    pub replicas: usize,
+    /// `BENCH=service`: only those whose name has this in it are run.
+    pub only: Option<String>,
+    /// True for `BENCH=service`: what service deployments cost, beside Argo Rollouts.
+    pub is_of_services: bool,
+    /// True for `BENCH=rbac`: what registered hosts cost, instead of what a Deployment costs.
+    pub is_of_rbac: bool,
+    /// True for `BENCH=swarm`: what a fleet of agents costs.
+    pub is_of_swarm: bool,
     /// What runs the controller, such as a profiler; empty for nothing.
     pub wrapper: Vec<String>,
 }
@@ -30,15 +40,22 @@ impl Settings {
     pub fn from_environment() -> Self {
         let target = root().join("target");
         let shipped = target.join("image/context/sluice-controller");
+        let is_of_services = variable("BENCH").is_some_and(|what| what == "service");
+        let (deployments, steps, idle) = if is_of_services { (100, 5, "30s") } else { (500, 10, "60s") };
         Self {
-            deployments: number("N", 500),
-            steps: number("STEPS", 10),
+            deployments: number("N", deployments),
+            replicas: number("REPLICAS", 2),
+            only: variable("ONLY"),
+            is_of_services,
+            steps: number("STEPS", steps),
             interval: length("INTERVAL", "5s"),
-            idle: length("IDLE", "60s"),
+            idle: length("IDLE", idle),
             is_strict: variable("BENCH_STRICT").is_some(),
             folder: variable("BENCH_DIR").map_or_else(|| target.join("bench"), PathBuf::from),
             controller: variable("BENCH_CONTROLLER").map_or(shipped, PathBuf::from),
             writes_docs: variable("BENCH_DOCS").is_some_and(|v| v == "1"),
+            is_of_rbac: variable("BENCH").is_some_and(|what| what == "rbac"),
+            is_of_swarm: variable("BENCH").is_some_and(|what| what == "swarm"),
             wrapper: variable("BENCH_WRAPPER")
                 .map(|w| w.split_whitespace().map(str::to_owned).collect())
                 .unwrap_or_default(),
@@ -68,7 +85,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn number(name: &str, default: usize) -> usize {
+/// A number from the environment.
+pub fn number(name: &str, default: usize) -> usize {
     variable(name).map_or(default, |v| v.parse().unwrap_or_else(|_| panic!("{name}={v} is no number")))
 }
 

@@ -2,86 +2,20 @@
 //!
 //! Everything that belongs to one Deployment has its name, so that the audit log says whose request one is.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use futures::{StreamExt, stream};
-use kube::api::{Api, ApiResource, DynamicObject, PostParams};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::api::DynamicObject;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
+use crate::objects::{
+    AT_ONCE, GATEWAY, all, group_is_settled, own, place, post, resource, route_resource, spread,
+};
 use crate::say;
 use crate::server::DEADLINE;
 use crate::settings::{NAMESPACES, Settings};
 
 /// The route that the speed of light is measured on.
 pub const SPARE: &str = "spare";
-/// The Gateway that all routes name.
-pub const GATEWAY: &str = "bench";
-/// Requests under way at once while the world is made.
-const AT_ONCE: usize = 16;
-
-fn resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    ApiResource {
-        group: group.into(),
-        version: version.into(),
-        api_version: api_version.into(),
-        kind: kind.into(),
-        plural: plural.into(),
-    }
-}
-
-/// Gateway API's HTTPRoute.
-pub fn route_resource() -> ApiResource {
-    resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
-}
-
-fn own(kind: &str, plural: &str) -> ApiResource {
-    resource("sluice.dev/v1alpha1", kind, plural)
-}
-
-/// Waits until the kinds can be listed: they are, a moment after their definitions are established.
-pub async fn kinds_are_served(client: &Client) {
-    let kinds = [
-        route_resource(),
-        own("Application", "applications"),
-        own("DeploymentConfig", "deploymentconfigs"),
-        own("DeploymentGroup", "deploymentgroups"),
-        own("Deployment", "deployments"),
-        own("LifecycleHook", "lifecyclehooks"),
-    ];
-    for kind in kinds {
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
-        let until = Instant::now() + DEADLINE;
-        while let Err(error) = api.list(&Default::default()).await {
-            assert!(Instant::now() < until, "{} is not served: {error}", kind.plural);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-}
-
-async fn post(client: &Client, namespace: Option<&str>, kind: &ApiResource, name: &str, content: Value) {
-    let mut object = DynamicObject::new(name, kind);
-    let mut content = content;
-    if let Some(labels) = content.as_object_mut().and_then(|c| c.remove("labels")) {
-        object.metadata.labels = serde_json::from_value(labels).expect("labels");
-    }
-    object.data = content;
-    let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
-        None => Api::all_with(client.clone(), kind),
-    };
-    let created = api.create(&PostParams::default(), &object).await;
-    created.unwrap_or_else(|error| panic!("{} {name}: {error}", kind.kind));
-}
-
-/// The name of everything that belongs to the Deployment of that number, and its namespace.
-fn place(index: usize) -> (String, String) {
-    (format!("bench-{}", index % NAMESPACES), format!("f{index:05}"))
-}
 
 /// Makes everything but the Deployments.
 pub async fn create(client: &Client, settings: &Settings) {
@@ -213,27 +147,16 @@ pub async fn warm_up(client: &Client, settings: &Settings) {
 
 /// Creates the Deployments, their starts spread evenly over one interval.
 pub async fn deploy(client: &Client, settings: &Settings) {
-    let began = Instant::now();
-    stream::iter(0..settings.deployments)
-        .for_each_concurrent(None, |index| async move {
-            let share = index as f64 / settings.deployments as f64;
-            tokio::time::sleep_until(began + settings.interval.mul_f64(share)).await;
-            let (namespace, name) = place(index);
-            deployment(client, &namespace, &name, &name, &name, Value::Null).await;
-        })
-        .await;
+    let create = |index| async move {
+        let (namespace, name) = place(index);
+        deployment(client, &namespace, &name, &name, &name, Value::Null).await;
+    };
+    spread(settings, create).await;
 }
 
 /// Waits until every group is Ready and holds no grant; `deployed` also asks for a success in each.
 pub async fn groups_are_settled(client: &Client, settings: &Settings, deployed: bool) {
-    let is_settled = move |group: &DynamicObject| {
-        let status = &group.data["status"];
-        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-        let is_ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-        let is_current = status["observedGeneration"].as_i64() == group.metadata.generation;
-        let has_success = !status["lastSuccessfulDeployment"].is_null();
-        is_ready && is_current && status["activeDeployment"].is_null() && (has_success || !deployed)
-    };
+    let is_settled = move |group: &DynamicObject| group_is_settled(group, deployed);
     let shift = settings.interval * u32::try_from(settings.steps).expect("steps");
     let kind = own("DeploymentGroup", "deploymentgroups");
     all(client, &kind, settings.deployments, shift * 4 + DEADLINE, is_settled).await;
@@ -242,39 +165,4 @@ pub async fn groups_are_settled(client: &Client, settings: &Settings, deployed: 
             |d: &DynamicObject| d.data["status"]["phase"] == "Succeeded" && d.finalizers().is_empty();
         all(client, &own("Deployment", "deployments"), settings.deployments, DEADLINE, has_let_go).await;
     }
-}
-
-/// Waits until `count` objects of a kind are as they are to be; panics past the deadline.
-async fn all(
-    client: &Client,
-    kind: &ApiResource,
-    count: usize,
-    deadline: Duration,
-    is_done: impl Fn(&DynamicObject) -> bool,
-) {
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), kind);
-    let mut done = BTreeSet::new();
-    let mut last = String::new();
-    let watched = async {
-        let mut events =
-            std::pin::pin!(watcher(api, watcher::Config::default().streaming_lists()).applied_objects());
-        while done.len() < count {
-            let object =
-                events.next().await.expect("a watch does not end").expect("the objects can be watched");
-            let key = (object.namespace().unwrap_or_default(), object.name_any());
-            if is_done(&object) {
-                done.insert(key);
-            } else {
-                last = format!("{}/{}: {:#}", key.0, key.1, object.data["status"]);
-                done.remove(&key);
-            }
-        }
-    };
-    let outcome = tokio::time::timeout(deadline, watched).await;
-    assert!(
-        outcome.is_ok(),
-        "{} of {count} {} after {deadline:?}; one of the others: {last}",
-        done.len(),
-        kind.plural
-    );
 }

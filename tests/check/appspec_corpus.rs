@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sluice::appspec::{
-    Error, FunctionSpec, ServiceSpec, platform_of, read_function, read_service, write_function, write_service,
+    Error, FunctionSpec, ServiceSpec, lint, platform_of, read_function, read_server, read_service,
+    write_function, write_service,
 };
 
-const PLATFORMS: [&str; 2] = ["function", "service"];
+const PLATFORMS: [&str; 3] = ["function", "service", "server"];
 
 fn corpus(platform: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/appspec").join(platform);
@@ -68,6 +69,40 @@ fn every_service_of_the_corpus_reads_or_is_refused_in_a_sentence() {
     });
 }
 
+/// A Server AppSpec is never written, so that there is nothing to read again.
+#[test]
+fn every_server_of_the_corpus_reads_or_is_refused_in_a_sentence() {
+    for file in corpus("server") {
+        let (name, bytes) = (name(&file), fs::read(&file).unwrap());
+        match read_server(&bytes) {
+            Ok(spec) => assert!(!name.starts_with("no-"), "server/{name} was accepted as {spec:?}"),
+            Err(error) => {
+                let said = error.to_string();
+                assert!(!name.starts_with("ok-"), "server/{name}: {said}");
+                assert!(is_one_sentence(&said), "server/{name}: {said:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lint_finds_what_a_reader_refuses() {
+    for (platform, file) in PLATFORMS.iter().flat_map(|p| corpus(p).into_iter().map(move |file| (p, file))) {
+        let (name, bytes) = (name(&file), fs::read(&file).unwrap());
+        let found = lint(&bytes).findings;
+        // An AppSpec of another platform than its folder's is judged as what it is.
+        let is_of_another = platform_of(&bytes)
+            .is_ok_and(|found| found.is_some_and(|found| !found.to_string().eq_ignore_ascii_case(platform)));
+        let is_refused = found.iter().any(|finding| finding.is_refused_here);
+        let is_exempt = is_of_another || name.starts_with("any-") || name.contains("windows");
+        assert!(is_exempt || is_refused == name.starts_with("no-"), "{platform}/{name}: {found:#?}");
+        assert!(
+            found.iter().all(|finding| finding.line > 0 && is_one_sentence(&finding.sentence)),
+            "{found:?}"
+        );
+    }
+}
+
 #[test]
 fn what_one_platform_takes_the_other_refuses() {
     for (platform, taken) in PLATFORMS.iter().flat_map(|platform| {
@@ -77,11 +112,15 @@ fn what_one_platform_takes_the_other_refuses() {
             .map(move |file| (*platform, file))
     }) {
         let bytes = fs::read(&taken).unwrap();
-        let refused = match platform {
-            "function" => read_service(&bytes).map(|spec| format!("{spec:?}")),
-            _ => read_function(&bytes).map(|spec| format!("{spec:?}")),
-        };
-        assert!(matches!(refused, Err(Error::OtherPlatform { .. })), "{}: {refused:?}", taken.display());
+        let answers = [
+            ("function", read_function(&bytes).err()),
+            ("service", read_service(&bytes).err()),
+            ("server", read_server(&bytes).err()),
+        ];
+        for (other, refused) in answers.into_iter().filter(|(other, _)| *other != platform) {
+            let file = taken.display();
+            assert!(matches!(refused, Some(Error::OtherPlatform { .. })), "{file} by {other}: {refused:?}");
+        }
     }
 }
 
@@ -94,6 +133,9 @@ fn the_corpus_holds_each_kind_of_each_platform() {
         ("service", "ok-", 5),
         ("service", "no-", 5),
         ("service", "any-", 3),
+        ("server", "ok-", 5),
+        ("server", "no-", 10),
+        ("server", "any-", 3),
     ] {
         let found = corpus(platform).iter().filter(|file| name(file).starts_with(kind)).count();
         assert!(found >= least, "{platform}: {found} of {kind}");
@@ -108,6 +150,7 @@ fn no_prefix_of_a_corpus_file_panics() {
             let _ = platform_of(&bytes[..end]);
             let _ = read_function(&bytes[..end]);
             let _ = read_service(&bytes[..end]);
+            let _ = lint(&bytes[..end]);
         }
     }
 }

@@ -4,10 +4,14 @@ use std::net::TcpListener;
 
 use crate::program::{file, kubeconfig, run};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 19] = [
     "create-deployment",
     "get-deployment",
     "list-deployments",
+    "list-deployment-targets",
+    "get-deployment-target",
+    "register",
+    "deregister",
     "stop-deployment",
     "continue-deployment",
     "put-lifecycle-event-hook-execution-status",
@@ -17,6 +21,7 @@ const VERBS: [&str; 14] = [
     "list-deployment-configs",
     "watch",
     "wait",
+    "appspec",
     "completion",
     "version",
 ];
@@ -56,6 +61,19 @@ fn misuse_ends_with_2_and_says_what_was_wrong() {
         ("create-deployment g --config-map a/b --before-install h", "cannot be used with"),
         ("create-deployment g --config-map a/b --auto-rollback-events Rain", "DeploymentFailure"),
         ("create-deployment g --config-map a/b --timeout 5m", "--watch"),
+        ("create-deployment g --s3-location bucket=b", "key is missing"),
+        ("create-deployment g --s3-location bucket=b,key=k --restart", "cannot be used with"),
+        ("create-deployment g --config-map a/b --secret s", "--s3-location"),
+        ("create-deployment g --http-location url=http://a,sha256=b --secret s", "cannot be used with"),
+        ("create-deployment g --restart --update-outdated-instances-only", "cannot be used with"),
+        ("create-deployment g --restart --file-exists-behavior KEEP", "Retain"),
+        ("register", "<NAME"),
+        ("register web-7 --tag =prod", "KEY=VALUE"),
+        ("register web-7 --token-duration 5m", "at least 10m"),
+        ("register web-7 --server http://10.0.0.1", "https://"),
+        ("list-deployment-targets d --status Done", "one of Pending"),
+        ("get-deployment-target d", "<TARGET"),
+        ("get-deployment-target --deployment-id d", "--target-id"),
         ("list-deployments --phase Done", "one of Created"),
         ("list-deployments -o pdf", "json"),
         ("stop-deployment x --auto-rollback-enabled --no-auto-rollback-enabled", "cannot be used with"),
@@ -64,6 +82,10 @@ fn misuse_ends_with_2_and_says_what_was_wrong() {
             "--lifecycle-event-hook-execution-id",
         ),
         ("watch x --timeout soon", "1h30m"),
+        ("appspec", "lint"),
+        ("appspec lint", "<DIR|FILE>"),
+        ("appspec lint x -o yaml", "json"),
+        ("appspec lint /nowhere/appspec.yml", "/nowhere/appspec.yml: "),
     ] {
         let said = run(line);
         assert_eq!(said.code, 2, "{line}: {said:?}");

@@ -34,12 +34,21 @@ pub enum Happening {
     PodTurns(String, bool, Option<String>),
     /// The controller of EndpointSlices looks at a Service.
     EndpointsLook(String),
+    /// An agent sees its Instance.
+    AgentLooks(String),
+    /// A script ends: host, turn, whether it passes.
+    EventEnds(String, u64, bool),
+    /// An agent is started again.
+    AgentStarts(String),
+    /// A host has been silent for too long: host, and which silence it was.
+    HeartbeatEnds(String, u64),
 }
 
 impl World {
     /// What others do about a commit.
     pub fn react(&mut self, commit: &Commit) {
         self.cluster_reacts(commit);
+        self.agents_react(commit);
         let before = commit.before.as_ref();
         match &commit.after {
             Some(Object::Route(route)) => {
@@ -145,6 +154,10 @@ impl World {
             Happening::ReplicasLook(name) => self.replicas_look(&name),
             Happening::PodTurns(name, is_ready, problem) => self.pod_turns(&name, is_ready, problem),
             Happening::EndpointsLook(service) => self.endpoints_look(&service),
+            Happening::AgentLooks(host) => self.agent_looks(&host),
+            Happening::EventEnds(host, turn, passes) => self.event_ends(&host, turn, passes),
+            Happening::AgentStarts(host) => self.agent_starts(&host),
+            Happening::HeartbeatEnds(host, losses) => self.heartbeat_ends(&host, losses),
         }
     }
 

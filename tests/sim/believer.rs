@@ -1,9 +1,10 @@
 //! A process that believes itself to be the leader: looks, decides, records and acts, one sub-step at a time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use sluice::api::{DeploymentGroupStatus, DeploymentStatus};
+use sluice::api::{Deployment, DeploymentGroupStatus, DeploymentStatus};
 use sluice::engine::group::{GroupAct, GroupFacts, GroupPlan};
 use sluice::engine::{Act, Facts, Note, Plan};
 
@@ -139,13 +140,21 @@ impl Believer {
                 keys
             }
             Kind::Group => {
+                // The other groups may share a Service with it.
                 let mut keys = of_group(&key.1);
-                keys.push(key.clone());
+                keys.extend(self.groups());
+                keys.extend((!keys.contains(key)).then(|| key.clone()));
                 keys
             }
             Kind::Job => {
                 let keys = deployments.map(|d| (Kind::Deployment, d.name().to_owned()));
                 keys.chain([key.clone()]).collect()
+            }
+            // One that has ended may still have to tell a host to end.
+            Kind::Instance => {
+                let is_held = |d: &&Arc<Deployment>| d.metadata.finalizers.iter().flatten().next().is_some();
+                let open = deployments.clone().filter(|d| !d.phase().has_ended() || is_held(d));
+                open.map(|d| (Kind::Deployment, d.name().to_owned())).chain(self.groups()).collect()
             }
             // Of a pod only what holds it back is looked at.
             Kind::Pod

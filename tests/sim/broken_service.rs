@@ -47,6 +47,9 @@ const BROKEN: &[(&str, &str, Mind)] = &[
             (side.ready, side.ready_since) = (Some(2), Some(now - SignedDuration::from_hours(1)));
             side.ready_of = side.selector.get(TASK_SET_LABEL).map(|t| (t.clone(), 2)).into_iter().collect();
         }
+        for task_set in facts.task_sets.values_mut() {
+            (task_set.ready, task_set.is_observed) = (task_set.replicas, true);
+        }
         decide(&facts, now)
     }),
     ("no_weight_for_the_dead", "service/front_service", |f, now| {
@@ -111,9 +114,31 @@ const BROKEN: &[(&str, &str, Mind)] = &[
     ("the_original_outlives_its_wait", "service/no_test_listener", |f, now| {
         let status = f.deployment.status.as_ref();
         let waits = status.is_some_and(|s| s.conditions.iter().any(|c| c.reason == "WaitingForTermination"));
-        let mut plan = decide(f, now + SignedDuration::from_secs(if waits { 20 } else { 0 }));
-        if waits && plan.acts.is_empty() {
+        let mut plan = decide(f, now);
+        if waits {
+            plan.acts.extend(scale(f, &behind(f, A), 0));
             plan.wake = Some(now + SignedDuration::from_secs(1));
+        }
+        plan
+    }),
+    ("a_wait_tells_its_end", "service/linear", |f, now| {
+        let mut plan = decide(f, now);
+        if let Some(status) = &mut plan.record {
+            status.termination_wait_end_time = None;
+        }
+        plan
+    }),
+    ("a_wait_tells_its_end", "service/linear", |f, now| {
+        // Promises a second more, and does not keep to what it promised.
+        let mut facts = f.clone();
+        if let Some(status) = &mut std::sync::Arc::make_mut(&mut facts.deployment).status {
+            status.termination_wait_end_time = None;
+        }
+        let mut plan = decide(&facts, now);
+        if let Some(status) = &mut plan.record
+            && let Some(end) = &mut status.termination_wait_end_time
+        {
+            *end += SignedDuration::from_secs(1);
         }
         plan
     }),

@@ -112,7 +112,7 @@ impl Cache {
 }
 
 /// Every kind that is watched.
-pub const ALL: [Kind; 13] = [
+pub const ALL: [Kind; 15] = [
     Kind::Deployment,
     Kind::Group,
     Kind::Application,
@@ -126,4 +126,6 @@ pub const ALL: [Kind; 13] = [
     Kind::TaskSet,
     Kind::Pod,
     Kind::PodTemplate,
+    Kind::Instance,
+    Kind::HostSlice,
 ];

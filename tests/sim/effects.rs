@@ -8,7 +8,7 @@ use sluice::api::{Deployment, ROLLBACK_OF_ANNOTATION};
 use sluice::engine::Act;
 use sluice::engine::facts::{CallFact, CreationRefused};
 use sluice::engine::group::GroupAct;
-use sluice::engine::plan::{ACT_EXPIRY, NewDeployment, StartJob};
+use sluice::engine::plan::{ACT_EXPIRY, Change, NewDeployment, StartJob};
 
 use super::believer::{Effect, Record, Work};
 use super::objects::{Job, Key, Kind, Object};
@@ -27,6 +27,9 @@ impl World {
             };
             let Ok(version) = written else { return self.again(index, key) };
             self.believers[index].memory.wrote(key.clone(), version);
+            if key.0 == Kind::Deployment {
+                self.believers[index].memory.written.insert(key.1.clone(), self.store.now);
+            }
             (work.version, work.is_recorded) = (version, true);
             for note in work.notes.drain(..) {
                 self.log.note(&key.1, note);
@@ -55,11 +58,14 @@ impl World {
     /// A creation that no record of this very plan stands behind is preceded by a look at the server itself: is its
     /// object still at the version that was decided on?
     fn is_confirmed(&self, key: &Key, work: &mut Work, effect: &Effect) -> bool {
-        let creates = matches!(
-            effect,
-            Effect::Deployment(Act::StartJob(_) | Act::CreateRollback(_) | Act::CreateTaskSet(_))
-                | Effect::Group(GroupAct::Create(_))
-        );
+        let assigns =
+            matches!(effect, Effect::Deployment(Act::Assign(a)) if matches!(a.change, Change::Put(..)));
+        let creates = assigns
+            || matches!(
+                effect,
+                Effect::Deployment(Act::StartJob(_) | Act::CreateRollback(_) | Act::CreateTaskSet(_))
+                    | Effect::Group(GroupAct::Create(_))
+            );
         work.is_recorded || !creates || self.store.objects.get(key).is_some_and(|s| s.version == work.version)
     }
 
@@ -107,9 +113,11 @@ impl World {
                 }
                 Ok(None)
             }
-            Effect::Deployment(Act::CreateRollback(new)) => self.create(index, key, by, new),
+            Effect::Deployment(Act::CreateRollback(new)) => self.create(index, key, by, *new),
+            Effect::Deployment(Act::Assign(assign)) => self.assign(index, by, &assign),
+            Effect::Group(GroupAct::SetSlice(set)) => self.set_slice(index, by, &set),
             Effect::Deployment(act) => self.service_effect(index, by, act),
-            Effect::Group(GroupAct::Create(new)) => self.create_desired(index, key, by, new),
+            Effect::Group(GroupAct::Create(new)) => self.create_desired(index, key, by, *new),
             Effect::Group(GroupAct::Prune { name, uid }) => {
                 if self.store.deployment(&name).is_some_and(|d| d.uid() == uid) {
                     self.store.delete(by, &(Kind::Deployment, name));

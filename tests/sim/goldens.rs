@@ -23,7 +23,8 @@ pub fn told(world: &World) -> String {
 pub fn end_of(world: &World) -> String {
     let mut end = String::new();
     for object in world.store.all(Kind::Deployment).filter_map(Object::deployment) {
-        let _ = writeln!(end, "{} {}", object.name(), object.phase());
+        let letters = object.status.as_ref().map(|s| s.targets.clone()).unwrap_or_default();
+        let _ = writeln!(end, "{} {} {letters}", object.name(), object.phase());
     }
     for route in world.store.all(Kind::Route).filter_map(Object::route) {
         for backend in route.rules.iter().flat_map(|r| &r.backends) {
@@ -43,6 +44,20 @@ pub fn end_of(world: &World) -> String {
             None => writeln!(end, "{} selects {:?}", service.name, service.selector),
         }
         .unwrap();
+    }
+    for instance in world.store.all(Kind::Instance).filter_map(Object::instance) {
+        let status = instance.status.clone().unwrap_or_default();
+        let name = instance.metadata.name.as_deref().unwrap_or_default();
+        let had: Vec<_> = status.installed.iter().map(|i| i.deployment.as_str()).collect();
+        let said: Vec<_> = status.assignments.iter().map(|a| (&a.deployment, a.status)).collect();
+        let _ = writeln!(end, "{name} has {had:?}, says {said:?}");
+    }
+    let slices = world.store.all(Kind::HostSlice).filter_map(Object::host_slice);
+    let mut ready: Vec<_> =
+        slices.flat_map(|s| &s.endpoints).filter(|e| e.is_ready).map(|e| &e.host).collect();
+    ready.sort();
+    if !ready.is_empty() {
+        let _ = writeln!(end, "behind the load balancer: {ready:?}");
     }
     for group in world.store.all(Kind::Group).filter_map(Object::group) {
         let status = group.status.clone().unwrap_or_default();
@@ -82,7 +97,7 @@ fn crashed(Story { name, tell }: &Story) -> Option<String> {
         return Some(format!("{name}: {breach}"));
     }
     let wanted = end_of(&calm);
-    let is_sampled = name.starts_with("service/") && std::env::var_os("SIM_CRASHES").is_none();
+    let is_sampled = name.contains('/') && std::env::var_os("SIM_CRASHES").is_none();
     let stride = if is_sampled { (calm.sub_steps / CRASHES).max(1) } else { 1 };
     // Stories that begin alike crash at different sub-steps.
     let first = 1 + name.len() % stride;
@@ -115,7 +130,8 @@ fn the_stories_on_disk_are_those_that_are_told() {
         let folder = path(name).parent().unwrap().to_owned();
         std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).filter(|p| p.is_file())
     };
-    let mut files: Vec<_> = in_folder("x").chain(in_folder("service/x")).collect();
+    let mut files: Vec<_> =
+        in_folder("x").chain(in_folder("service/x")).chain(in_folder("server/x")).collect();
     files.sort();
     assert_eq!(files, names);
 }

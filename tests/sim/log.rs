@@ -1,8 +1,9 @@
 //! The story of a run as a human reads it: one line for each change that matters.
 
 use jiff::Timestamp;
-use sluice::api::{Deployment, DeploymentGroup, EventStatus};
+use sluice::api::{AssignmentStatus, Deployment, DeploymentGroup, EventStatus, Instance, InstanceStatus};
 use sluice::engine::Note;
+use sluice::engine::server::facts::{Endpoint, SliceFact};
 
 use super::objects::{JobEnd, Object, Route, Service, Slice, TaskSet};
 use super::store::{Actor, Commit};
@@ -52,6 +53,7 @@ impl Log {
             Actor::Kubelet => "kubelet",
             Actor::Cluster => "cluster",
             Actor::Garbage => "garbage",
+            Actor::Agent(_) => "agent",
             Actor::Controller(0, _) => "sluice",
             Actor::Controller(..) => "sluice-2",
         };
@@ -59,6 +61,10 @@ impl Log {
         match (&commit.before, &commit.after) {
             (None, Some(Object::Deployment(d))) => lines.push(format!("{}: created", d.name())),
             (Some(Object::Slice(_)), None) => {}
+            (before, Some(Object::Instance(after))) => {
+                lines.extend(instance(before.as_ref().and_then(Object::instance).map(|i| &**i), after));
+            }
+            (_, Some(Object::HostSlice(slice))) => lines.push(hosts_behind(slice)),
             (Some(Object::Pod(_)), None) if commit.by == Actor::Cluster || commit.by == Actor::Garbage => {}
             (Some(o), None) => lines.push(format!("{:?} {} is gone", o.key().0, o.key().1)),
             (Some(Object::Deployment(before)), Some(Object::Deployment(after))) => {
@@ -92,6 +98,53 @@ impl Log {
             self.line(commit.at, who, &line);
         }
     }
+}
+
+/// An Instance: what it is asked, what its agent says, whether it is heard of.
+fn instance(before: Option<&Instance>, after: &Instance) -> Vec<String> {
+    let name = after.metadata.name.as_deref().unwrap_or_default();
+    let had = |i: Option<&Instance>| i.and_then(|i| i.status.clone()).unwrap_or_default();
+    let (was, is) = (had(before), had(Some(after)));
+    let mut lines = vec![];
+    for wanted in &after.spec.assignments {
+        let old = before.and_then(|b| b.spec.assignment(&wanted.deployment_group));
+        if old == Some(wanted) {
+            continue;
+        }
+        let what = match wanted.run_through {
+            _ if wanted.stop => "is to end what has begun".to_owned(),
+            Some(event) => format!("is to run through {event}"),
+            None => "has nothing to run yet".into(),
+        };
+        let noted = wanted.traffic_events.iter().map(|e| format!(", {} {:?}", e.name, e.status));
+        lines.push(format!("{name} {}: {what}{}", wanted.deployment, noted.collect::<String>()));
+    }
+    for said in &is.assignments {
+        let had = was.assignment(&said.deployment_group);
+        // Of a course only its beginning, its waits and its end are told.
+        let goes_on = |s: &AssignmentStatus| s.events.iter().any(|e| e.status == EventStatus::InProgress);
+        let is_same = |h: &AssignmentStatus| h.deployment_uid == said.deployment_uid && goes_on(h);
+        if had == Some(said) || (goes_on(said) && had.is_some_and(is_same)) {
+            continue;
+        }
+        let marks: String = said.events.iter().map(|e| mark(e.status)).collect();
+        let event = said.event.map(|e| format!(" at {e}")).unwrap_or_default();
+        lines.push(format!("{name} {}: [{marks}] {:?}{event}", said.deployment, said.status));
+    }
+    let heard = |s: &InstanceStatus| s.conditions.first().map(|c| c.status.clone());
+    if heard(&was) != heard(&is) && before.is_some() && heard(&was).is_some() {
+        lines.push(format!(
+            "{name} is {}",
+            if heard(&is).as_deref() == Some("True") { "heard of again" } else { "not heard of" }
+        ));
+    }
+    lines
+}
+
+fn hosts_behind(slice: &SliceFact) -> String {
+    let told = |e: &Endpoint| if e.is_ready { e.host.clone() } else { format!("({})", e.host) };
+    let hosts: Vec<_> = slice.endpoints.iter().map(told).collect();
+    format!("behind {}: {}", slice.service, if hosts.is_empty() { "nobody".into() } else { hosts.join(" ") })
 }
 
 fn service(before: Option<&Service>, after: &Service) -> Option<String> {
@@ -165,16 +218,23 @@ fn deployment(before: &Deployment, after: &Deployment) -> Option<String> {
     ))
 }
 
-fn events(deployment: &Deployment) -> String {
-    let events = deployment.status.as_ref().map(|s| s.lifecycle_events.as_slice()).unwrap_or_default();
-    let mark = |s: EventStatus| match s {
+fn mark(status: EventStatus) -> char {
+    match status {
         EventStatus::Pending => '.',
         EventStatus::InProgress => '>',
         EventStatus::Succeeded => '+',
         EventStatus::Failed => '!',
         EventStatus::Skipped => '-',
         EventStatus::Unknown => '?',
-    };
+    }
+}
+
+fn events(deployment: &Deployment) -> String {
+    let events = deployment.status.as_ref().map(|s| s.lifecycle_events.as_slice()).unwrap_or_default();
+    let letters = deployment.status.as_ref().map(|s| s.targets.as_str()).unwrap_or_default();
+    if !letters.is_empty() {
+        return format!(" [{letters}]");
+    }
     if events.is_empty() {
         return String::new();
     }

@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 mod actors;
+mod agents;
 mod believer;
 mod broken;
+mod broken_server;
 mod broken_service;
 mod budget;
 mod cache;
@@ -22,9 +24,13 @@ mod observe;
 mod parallel;
 mod quiet;
 mod random;
+mod random_server;
 mod random_service;
 mod rng;
 mod script;
+mod server_effects;
+mod server_setup;
+mod server_stories;
 mod service_effects;
 mod service_setup;
 mod service_stories;

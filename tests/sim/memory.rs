@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice::engine::facts::{CallFact, CreationRefused, Sighting};
+use sluice::engine::server::facts::{EndpointFact, Stand};
 
 use super::cache::Cache;
 use super::objects::{Key, Kind, Object};
@@ -20,6 +21,10 @@ pub struct Memory {
     pub refused_creations: BTreeMap<String, CreationRefused>,
     /// By Deployment's uid: how the creation of its task set was refused.
     pub refused_task_sets: BTreeMap<String, String>,
+    /// By host: whether it stands ready in a slice, and since when that was seen.
+    pub endpoints: BTreeMap<String, EndpointFact>,
+    /// When each Deployment's status was written last.
+    pub written: BTreeMap<String, Timestamp>,
     own: BTreeMap<Key, u64>,
 }
 
@@ -37,6 +42,7 @@ impl Memory {
         for key in cache.objects.keys() {
             memory.look(cache, key, now);
         }
+        memory.note_endpoints(cache, now);
         memory
     }
 
@@ -56,11 +62,30 @@ impl Memory {
                 }
             }
             Some(Object::Slice(slice)) => self.note_ready(&key.1, !slice.pods.is_empty(), now),
+            _ if matches!(key.0, Kind::HostSlice | Kind::Instance) => self.note_endpoints(cache, now),
             None if key.0 == Kind::Route => {
                 self.sightings.remove(&key.1);
             }
             None if matches!(key.0, Kind::Service | Kind::Slice) => self.note_ready(&key.1, false, now),
             _ => {}
+        }
+    }
+
+    /// Where every host stands behind its Service: not there is not ready.
+    fn note_endpoints(&mut self, cache: &Cache, now: Timestamp) {
+        let slices: Vec<_> = cache.all(Kind::HostSlice).filter_map(Object::host_slice).collect();
+        for (_, name) in cache.objects.keys().filter(|k| k.0 == Kind::Instance) {
+            let mut all = slices.iter().flat_map(|s| &s.endpoints);
+            let stand = match all.find(|e| e.host == *name).map(|e| e.is_ready) {
+                Some(true) => Stand::Ready,
+                Some(false) => Stand::Draining,
+                None => Stand::Absent,
+            };
+            let known = self.endpoints.entry(name.clone());
+            let known = known.or_insert(EndpointFact { stand, since: now });
+            if known.stand != stand {
+                *known = EndpointFact { stand, since: now };
+            }
         }
     }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sluice::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, LifecycleHook};
+use sluice::api::{
+    Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, Instance, LifecycleHook,
+};
+use sluice::engine::server::facts::SliceFact;
 
 /// Which kind, in the order of its watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +25,8 @@ pub enum Kind {
     TaskSet,
     Pod,
     PodTemplate,
+    Instance,
+    HostSlice,
 }
 
 /// Kind and name; everything is in one namespace.
@@ -43,6 +48,9 @@ pub enum Object {
     TaskSet(Arc<TaskSet>),
     Pod(Arc<Pod>),
     PodTemplate(Arc<PodTemplate>),
+    Instance(Arc<Instance>),
+    /// An EndpointSlice of hosts.
+    HostSlice(Arc<SliceFact>),
 }
 
 /// An HTTPRoute: rules, and the gateway's word.
@@ -119,6 +127,7 @@ pub struct TaskSet {
     pub group: Option<String>,
     pub group_uid: Option<String>,
     pub deployment_uid: Option<String>,
+    pub created: Option<Timestamp>,
     pub task_definition: Option<String>,
     pub container: Option<(String, i32)>,
     pub replicas: i32,
@@ -196,6 +205,8 @@ impl Object {
             Self::TaskSet(o) => (Kind::TaskSet, o.name.clone()),
             Self::Pod(o) => (Kind::Pod, o.name.clone()),
             Self::PodTemplate(o) => (Kind::PodTemplate, o.name.clone()),
+            Self::Instance(o) => (Kind::Instance, named(&o.metadata.name)),
+            Self::HostSlice(o) => (Kind::HostSlice, o.name.clone()),
         }
     }
 
@@ -232,6 +243,16 @@ impl Object {
     /// The ReplicaSet, if it is one.
     pub fn task_set(&self) -> Option<&Arc<TaskSet>> {
         if let Self::TaskSet(o) = self { Some(o) } else { None }
+    }
+
+    /// The Instance, if it is one.
+    pub fn instance(&self) -> Option<&Arc<Instance>> {
+        if let Self::Instance(o) = self { Some(o) } else { None }
+    }
+
+    /// The slice of hosts, if it is one.
+    pub fn host_slice(&self) -> Option<&SliceFact> {
+        if let Self::HostSlice(o) = self { Some(o) } else { None }
     }
 
     /// The pod, if it is one.

@@ -9,9 +9,12 @@ use sluice::engine::facts::{
     RouteFact, RuleFact, ServiceFact, TaskSetFact,
 };
 use sluice::engine::group::GroupFacts;
+use sluice::engine::server::facts::{PortFact, ServerFacts, ServerGroupFacts, SliceFact};
+use sluice::engine::server::host::HostFact;
 use sluice::engine::{hooks, needs};
 
 use super::cache::Cache;
+use super::kubelet::selects;
 use super::memory::Memory;
 use super::objects::{JobEnd, Key, Kind, Object, Route};
 use super::store::Store;
@@ -31,6 +34,8 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
         _ => needs::Needs::default(),
     };
     let own = [(Kind::Deployment, name.to_owned())];
+    let server = server(cache, memory, &deployment, group.as_deref());
+    let hosts = server.hosts.keys().map(|h| (Kind::Instance, h.clone()));
     let routes = needs.route.iter().chain(&needs.test_route).map(|r| (Kind::Route, r.clone()));
     let services: BTreeMap<String, ServiceFact> =
         needs.services.iter().map(|s| (s.clone(), service(cache, memory, s))).collect();
@@ -38,13 +43,13 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
     let mut task_sets = needs.task_sets.clone();
     task_sets.extend(triggering.as_deref().map(needs::task_sets_of).unwrap_or_default());
     task_sets.extend(services.values().filter_map(|s| s.selector.get(TASK_SET_LABEL).cloned()));
-    let written = own.into_iter().chain(routes);
+    let written = own.into_iter().chain(routes).chain(hosts);
     let written = written.chain(needs.services.iter().map(|s| (Kind::Service, s.clone())));
     let written = written.chain(task_sets.iter().map(|t| (Kind::TaskSet, t.clone())));
     let jobs = jobs(cache, store, &deployment);
     let written: Vec<Key> =
         written.chain(job_names(&deployment).into_iter().map(|(_, n)| (Kind::Job, n))).collect();
-    if written.iter().any(|key| !memory.is_current(cache, key)) {
+    if written.iter().any(|key| !memory.is_current(cache, key)) || lacks_a_host(cache, store, &deployment) {
         return None;
     }
     let application = group.as_ref().and_then(|g| cache.get(Kind::Application, &g.spec.application_ref.name));
@@ -67,6 +72,7 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
         jobs,
         calls: memory.calls.clone(),
         namespace_is_going: false,
+        server,
         deployment,
         group,
     })
@@ -87,7 +93,7 @@ fn content(cache: &Cache, deployment: &Deployment, group: Option<&DeploymentGrou
     if group.is_none() || deployment.phase().has_ended() || has_snapshot(deployment) {
         return RevisionFact::NotRead;
     }
-    source(cache, &deployment.spec.revision)
+    deployment.spec.revision.as_ref().map_or(RevisionFact::NotRead, |r| source(cache, r))
 }
 
 fn source(cache: &Cache, revision: &Revision) -> RevisionFact {
@@ -200,6 +206,7 @@ fn route_fact(route: &Route, memory: &Memory) -> RouteFact {
         refused_at: memory.refused.get(&route.name).copied(),
         write_refused: None,
         rules_are_lost: false,
+        added: Default::default(),
     }
 }
 
@@ -212,9 +219,12 @@ fn service(cache: &Cache, memory: &Memory, name: &str) -> ServiceFact {
             for owner in slice.iter().flat_map(|s| s.pods.values()) {
                 *ready_of.entry(owner.clone()).or_default() += 1;
             }
+            let mut pods = cache.all(Kind::Pod).filter_map(Object::pod);
+            let has_unready = pods.any(|p| !p.is_ready && selects(&s.selector, &p.labels));
             ServiceFact {
                 exists: true,
                 ports: s.ports.clone(),
+                has_unready,
                 ready: Some(s.ready.unwrap_or_else(|| slice.map_or(0, |s| s.pods.len()))),
                 ready_since: memory.ready_since.get(name).copied(),
                 ready_of,
@@ -251,6 +261,7 @@ fn task_set(cache: &Cache, name: &str) -> Option<TaskSetFact> {
         generation: found.generation,
         group_uid: found.group_uid.clone(),
         deployment_uid: found.deployment_uid.clone(),
+        created: found.created,
         task_definition: found.task_definition.clone(),
         container: found.container.clone(),
         replicas: found.replicas,
@@ -267,7 +278,7 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
     let group = cache.get(Kind::Group, name)?.group()?.clone();
     let status = group.status.as_ref();
     let serving = status.and_then(|s| s.last_successful_deployment.as_ref()).and_then(|l| l.serving.as_ref());
-    let target = group.spec.service.as_ref();
+    let target = group.spec.service.as_deref();
     let production = target.and_then(|t| t.production_listener.http_route.as_ref());
     let route_name = production.map(|r| r.name.clone()).or(serving.map(|s| s.route.clone()));
     let test_name = target.and_then(|t| t.test_listener.as_ref()).map(|t| t.http_route.name.clone());
@@ -282,18 +293,16 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
     let is_grant_checked = active.is_none_or(|a| {
         by_uid(cache, &a.uid).is_some() || store.deployment(&a.name).is_none_or(|d| d.uid() != a.uid)
     });
+    let own = cache.all(Kind::Deployment).filter_map(Object::deployment);
+    let deployments: Vec<_> = own.filter(|d| d.spec.deployment_group_ref.name == name).cloned().collect();
     Some(GroupFacts {
         application: match cache.get(Kind::Application, &group.spec.application_ref.name) {
             Some(Object::Application(a)) => Some(a.clone()),
             _ => None,
         },
         config: config.and_then(|o| if let Object::Config(c) = o { Some(c.clone()) } else { None }),
-        deployments: cache
-            .all(Kind::Deployment)
-            .filter_map(Object::deployment)
-            .filter(|d| d.spec.deployment_group_ref.name == name)
-            .cloned()
-            .collect(),
+        server: server_group(cache, memory, &group, &deployments),
+        deployments,
         is_grant_checked,
         revision: group.spec.revision.as_ref().map_or(RevisionFact::NotRead, |r| source(cache, r)),
         refused: memory.refused_creations.get(name).cloned(),
@@ -305,7 +314,7 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
         rivals: cache
             .all(Kind::Group)
             .filter_map(Object::group)
-            .filter(|g| g.spec.service.is_some() && g.metadata.name != group.metadata.name)
+            .filter(|g| has_traffic(g) && has_traffic(&group) && g.metadata.name != group.metadata.name)
             .cloned()
             .collect(),
         services: services_of(cache, &group)
@@ -314,6 +323,92 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
             .collect(),
         group,
     })
+}
+
+fn has_traffic(group: &DeploymentGroup) -> bool {
+    let server = group.spec.server.as_deref();
+    group.spec.service.is_some() || server.is_some_and(|s| s.load_balancer.is_some())
+}
+
+/// Every host in the cache.
+fn hosts(cache: &Cache) -> BTreeMap<String, Arc<HostFact>> {
+    let of = |(key, stored): (&Key, &super::store::Stored)| {
+        let mut fact = HostFact::of(stored.object.instance()?);
+        fact.version = stored.version.to_string();
+        Some((key.1.clone(), Arc::new(fact)))
+    };
+    cache.objects.iter().filter_map(of).collect()
+}
+
+/// True if the cache lacks a target that is there: asked of the API server.
+fn lacks_a_host(cache: &Cache, store: &Store, deployment: &Deployment) -> bool {
+    let status = deployment.status.as_ref();
+    let Some(server) = status.and_then(|s| s.resolved.as_ref()?.server.as_deref()) else { return false };
+    let letters = status.map(|s| s.targets.as_bytes()).unwrap_or_default();
+    let uid =
+        |object: Option<&Object>| object.and_then(Object::instance).and_then(|i| i.metadata.uid.clone());
+    let mut named = server.targets.iter().zip(&server.uids).enumerate();
+    named.any(|(index, (name, wanted))| {
+        let is_open = matches!(letters.get(index), None | Some(b'P' | b'I' | b'S'));
+        let is_missing = uid(cache.get(Kind::Instance, name)).as_ref() != Some(wanted);
+        is_open && is_missing && uid(store.get(Kind::Instance, name)).as_ref() == Some(wanted)
+    })
+}
+
+/// What a Server deployment looks at.
+fn server(
+    cache: &Cache,
+    memory: &Memory,
+    deployment: &Deployment,
+    group: Option<&DeploymentGroup>,
+) -> ServerFacts {
+    let resolved = deployment.status.as_ref().and_then(|s| s.resolved.as_ref());
+    let is_server =
+        group.is_some_and(|g| g.spec.server.is_some()) || resolved.is_some_and(|r| r.server.is_some());
+    let is_over = deployment.phase().has_ended()
+        && deployment.metadata.finalizers.as_deref().unwrap_or_default().is_empty();
+    if !is_server || is_over {
+        return ServerFacts::default();
+    }
+    let balancer = group.and_then(|g| g.spec.server.as_deref()).and_then(|s| s.load_balancer.as_ref());
+    ServerFacts {
+        hosts: hosts(cache),
+        service: balancer.map(|b| service(cache, memory, &b.service.name)),
+        endpoints: memory.endpoints.clone(),
+        written: memory.written.get(deployment.name()).copied(),
+        ..ServerFacts::default()
+    }
+}
+
+/// What a Server group looks at.
+fn server_group(
+    cache: &Cache,
+    memory: &Memory,
+    group: &DeploymentGroup,
+    deployments: &[Arc<Deployment>],
+) -> ServerGroupFacts {
+    let Some(target) = &group.spec.server else { return ServerGroupFacts::default() };
+    let balancer = sluice::engine::server::group::balancer(target, deployments);
+    let service = balancer.map(|b| service(cache, memory, &b.service.name));
+    let port = balancer.map_or(0, |b| b.service.port);
+    let ports = service.iter().flat_map(|s| &s.ports);
+    let port = |_: &i32| PortFact { name: String::new(), protocol: "TCP".into(), app_protocol: None, port };
+    let is_own = |stored: &&super::store::Stored| {
+        let slice = stored.object.host_slice();
+        let is_for = |s: &SliceFact| balancer.is_some_and(|b| b.service.name == s.service);
+        slice.is_some_and(|s| Some(&s.group_uid) == group.metadata.uid.as_ref() || is_for(s))
+    };
+    let slices = cache.objects.values().filter(is_own);
+    ServerGroupFacts {
+        hosts: hosts(cache),
+        ports: ports.map(port).collect(),
+        service,
+        slices: slices
+            .filter_map(|s| {
+                Some(SliceFact { version: s.version.to_string(), ..s.object.host_slice()?.clone() })
+            })
+            .collect(),
+    }
 }
 
 /// Every ReplicaSet that bears the group's name.
@@ -333,6 +428,9 @@ fn services_of(cache: &Cache, group: &DeploymentGroup) -> Vec<String> {
 
 /// The task sets and Services that the cache must have seen our own writes of.
 fn of_service(cache: &Cache, group: &DeploymentGroup) -> Vec<Key> {
+    if group.spec.server.is_some() {
+        return cache.objects.keys().filter(|k| k.0 == Kind::HostSlice).cloned().collect();
+    }
     if group.spec.service.is_none() {
         return vec![];
     }

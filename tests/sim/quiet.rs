@@ -16,6 +16,7 @@ pub fn check(world: &World) -> Holds {
     }
     no_job_is_left_held(world)?;
     super::invariants::sides::nothing_is_left_running(&world.store)?;
+    super::invariants::hosts::no_host_is_left_working(&world.store)?;
     a_quiet_world_plans_nothing(world)
 }
 

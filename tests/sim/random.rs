@@ -160,10 +160,12 @@ fn outage(world: &mut World, rng: &mut Rng, kind: i64, after: i64) {
     }
 }
 
-/// The world of a seed: every other one is of the Service platform.
+/// The world of a seed: one of three is of the Service platform, and one of the Server platform.
 pub fn world(seed: u64) -> World {
-    if seed % 2 == 1 {
-        return super::random_service::world(seed);
+    match seed % 3 {
+        1 => return super::random_service::world(seed),
+        2 => return super::random_server::world(seed),
+        _ => {}
     }
     let mut rng = Rng::new(seed);
     let pace = pace(&mut rng);
@@ -262,16 +264,17 @@ fn a_seed_replays_exactly() {
 #[test]
 fn random_worlds_are_worth_their_time() {
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
-    for seed in 0..200 {
+    for seed in 0..300 {
         let mut world = world(seed);
         let _ = world.run();
         for deployment in world.store.all(Kind::Deployment).filter_map(Object::deployment) {
             let code = deployment.status.as_ref().and_then(|s| s.error_information.clone()).map(|e| e.code);
             let end = code.unwrap_or_else(|| deployment.phase().to_string());
-            if seed % 2 == 1 {
+            if seed % 3 > 0 {
+                let platform = if seed % 3 == 1 { "service" } else { "server" };
                 let is_rollback = deployment.status.as_ref().is_some_and(|s| s.is_rollback());
                 let end = if is_rollback && end == "Succeeded" { "rolled back" } else { &end };
-                *ends.entry(format!("service {end}")).or_default() += 1;
+                *ends.entry(format!("{platform} {end}")).or_default() += 1;
             } else {
                 *ends.entry(end).or_default() += 1;
             }
@@ -280,7 +283,8 @@ fn random_worlds_are_worth_their_time() {
     let service =
         ["service Succeeded", "service Timeout", "service HookExecutionFailure", "service rolled back"];
     let function = ["Succeeded", "ManualStop", "HookExecutionFailure", "NoReadyEndpoints"];
-    for wanted in function.into_iter().chain(service) {
+    let server = ["server Succeeded", "server HealthConstraints", "server ManualStop", "server rolled back"];
+    for wanted in function.into_iter().chain(service).chain(server) {
         assert!(ends.contains_key(wanted), "{wanted} never happened: {ends:?}");
     }
 }

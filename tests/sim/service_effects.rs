@@ -5,7 +5,8 @@ use std::sync::Arc;
 use sluice::api::{DEPLOYMENT_LABEL, GROUP_LABEL, TASK_SET_LABEL};
 use sluice::engine::Act;
 use sluice::engine::group::GroupAct;
-use sluice::engine::group_service::{Made, NewTargetGroup};
+use sluice::engine::group_service::Made;
+use sluice::engine::group_target::NewTargetGroup;
 use sluice::engine::plan::{CreateTaskSet, ScaleTaskSet};
 
 use super::objects::{Key, Kind, Object, Service, TaskSet};
@@ -96,11 +97,13 @@ impl World {
     }
 
     fn create_target_group(&mut self, index: usize, by: &Actor, new: NewTargetGroup) -> Done {
-        let target_ports = new.ports.iter().map(ToString::to_string).collect();
+        let leads = |port: &i32| new.target_port.clone().unwrap_or_else(|| port.to_string());
+        let target_ports = new.ports.iter().map(leads).collect();
         let service = Service {
             name: new.name.clone(),
             ports: new.ports,
             target_ports,
+            selector: new.selector,
             group: Some(new.group),
             group_uid: Some(new.group_uid),
             ..Service::default()

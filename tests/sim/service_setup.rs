@@ -311,6 +311,16 @@ pub fn flap(world: &mut World, service: &str, is_ready: bool) {
     }
 }
 
+/// One of the pods behind a target group becomes ready or ceases to be.
+pub fn flap_one(world: &mut World, service: &str, is_ready: bool) {
+    let selector = world.store.service(service).map(|s| s.selector.clone()).unwrap_or_default();
+    let own = |o: &&Object| o.pod().is_some_and(|p| super::kubelet::selects(&selector, &p.labels));
+    let pod = world.store.all(Kind::Pod).find(own).map(Object::key);
+    if let Some((_, pod)) = pod {
+        world.pod_turns(&pod, is_ready, None);
+    }
+}
+
 /// Holds once the production route gives a Service that weight.
 pub fn weight_is(service: &'static str, weight: i32) -> impl Fn(&Store) -> bool {
     routed(ROUTE, service, weight)

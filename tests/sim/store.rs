@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sluice::api::{
-    Deployment, DeploymentGroupStatus, DeploymentStatus, TASK_SET_FINALIZER, TRAFFIC_FINALIZER,
-};
+use sluice::api::{Deployment, DeploymentGroupStatus, DeploymentStatus, TRAFFIC_FINALIZER};
 use sluice::engine::plan::{Edit, PointService, ScaleTaskSet, SetWeights};
 
 use super::objects::{Backend, Key, Kind, Object, Route, Service, TaskSet};
@@ -22,6 +20,8 @@ pub enum Actor {
     /// The controllers of ReplicaSets and of EndpointSlices.
     Cluster,
     Garbage,
+    /// The agent of that host.
+    Agent(String),
     /// A believer, on behalf of one of its keys.
     Controller(usize, Key),
 }
@@ -125,8 +125,9 @@ impl Store {
             return Err(Refusal::AlreadyExists);
         }
         // Those who come and go of their own accord take no number: the names made from a uid would follow their pace.
-        let is_numbered = !matches!(key.0, Kind::Slice | Kind::TaskSet | Kind::Pod)
-            && (key.0 != Kind::Service || *by == Actor::User || *by == Actor::Kubelet);
+        let is_numbered =
+            !matches!(key.0, Kind::Slice | Kind::TaskSet | Kind::Pod | Kind::Instance | Kind::HostSlice)
+                && (key.0 != Kind::Service || *by == Actor::User || *by == Actor::Kubelet);
         let born = self.commits.iter().filter(|c| c.key == key && c.before.is_none()).count() + 1;
         let local = format!("{}-{born}", key.1);
         let (uid, now) = (if is_numbered { self.uid() } else { String::new() }, self.now);
@@ -150,7 +151,14 @@ impl Store {
             Object::TaskSet(o) => {
                 let task_set = Arc::make_mut(o);
                 (task_set.uid, task_set.generation) = (local, 1);
+                task_set.created = Some(Timestamp::from_second(now.as_second()).unwrap());
             }
+            Object::Instance(o) => {
+                let meta = &mut Arc::make_mut(o).metadata;
+                fresh(meta);
+                meta.uid = Some(local);
+            }
+            Object::HostSlice(o) => Arc::make_mut(o).uid = local,
             Object::ConfigMap(_) | Object::Slice(_) | Object::Pod(_) | Object::PodTemplate(_) => {}
         }
         Ok(self.commit(by, key, Some(object)))
@@ -239,8 +247,8 @@ impl Store {
                 set(finalizers, TRAFFIC_FINALIZER);
             }
             Object::Group(g) => {
-                let finalizers = Arc::make_mut(g).metadata.finalizers.get_or_insert_default();
-                set(finalizers, TASK_SET_FINALIZER);
+                let name = g.spec.finalizer();
+                set(Arc::make_mut(g).metadata.finalizers.get_or_insert_default(), name);
             }
             _ => {}
         });

@@ -19,10 +19,10 @@ impl Story {
     }
 }
 
-/// Every story of both platforms.
+/// Every story of the three platforms.
 pub fn stories() -> Vec<Story> {
     let function = STORIES.iter().map(|(name, tell)| Story::new(*name, tell));
-    function.chain(super::service_stories::stories()).collect()
+    function.chain(super::service_stories::stories()).chain(super::server_stories::stories()).collect()
 }
 
 /// The world of the story of that name.

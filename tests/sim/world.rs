@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::actors::Happening;
+use super::agents::{Agent, Fate};
 use super::believer::{Believer, Minds};
 use super::invariants::{Breach, Ledger};
 use super::log::Log;
@@ -26,6 +27,10 @@ pub struct Pace {
     pub kubelet: (i64, i64),
     /// The controller of EndpointSlices.
     pub endpoints: (i64, i64),
+    /// Until an agent sees a change of its Instance.
+    pub agent: (i64, i64),
+    /// A script.
+    pub script: (i64, i64),
     /// One of so many sub-steps is preceded by a long pause; 0 is never.
     pub pauses: i64,
     /// A long pause.
@@ -47,6 +52,8 @@ impl Pace {
             replicas: (100, 100),
             kubelet: (5_000, 5_000),
             endpoints: (200, 200),
+            agent: (300, 300),
+            script: (2_000, 2_000),
             pauses: 0,
             pause: (0, 0),
             losses: 0,
@@ -78,6 +85,12 @@ pub struct World {
     pub task_sets_refused: Option<String>,
     /// Pods made so far.
     pub pods_made: usize,
+    /// The hosts' agents.
+    pub agents: BTreeMap<String, Agent>,
+    /// How scripts fare; the last word counts.
+    pub fates: Vec<Fate>,
+    /// The digest of what lies in S3 now.
+    pub s3_content: String,
     /// Execution ids whose later answer is under way.
     pub later: BTreeSet<String>,
     pub start: Timestamp,
@@ -120,6 +133,9 @@ impl World {
             creations_refused: None,
             task_sets_refused: None,
             pods_made: 0,
+            agents: BTreeMap::new(),
+            fates: vec![],
+            s3_content: format!("sha256:{}", "5".repeat(64)),
             later: BTreeSet::new(),
             start,
             absorbed: 0,

@@ -6,6 +6,7 @@ mod edits;
 mod hooks;
 mod losses;
 mod more;
+mod servers;
 mod services;
 mod shifts;
 mod stops;
@@ -13,14 +14,43 @@ mod stops;
 use crate::case;
 use crate::run::Case;
 use crate::story::Stage;
-use services::{ends, losses as dying, swaps, takeovers};
+use servers::{failures, fleets, mishaps};
+use services::{autoscaling, ends, losses as dying, stops as halts, swaps, takeovers};
 
 const COURSE: bool = true;
 const MORE: bool = false;
 
 /// Every story, the longest first.
 pub fn all() -> Vec<Case> {
-    functions().into_iter().chain(services()).collect()
+    functions().into_iter().chain(services()).chain(servers()).collect()
+}
+
+fn servers() -> Vec<Case> {
+    let (together, alone) = (false, true);
+    let bare = Stage::Bare;
+    vec![
+        case!("server-load-balancer", fleets::load_balancer, COURSE, together, bare),
+        case!("server-all-at-once", fleets::all_at_once, MORE, together, bare),
+        case!("server-half-at-a-time", fleets::half_at_a_time, MORE, together, bare),
+        case!("server-one-at-a-time", fleets::one_at_a_time, COURSE, together, bare),
+        case!("server-custom-count", fleets::custom_count, MORE, together, bare),
+        case!("server-custom-percent", fleets::custom_percent, MORE, together, bare),
+        case!("server-zone-by-zone", fleets::zone_by_zone, COURSE, together, bare),
+        case!("server-stop", fleets::stop, COURSE, together, bare),
+        case!("server-rollback", fleets::rollback, COURSE, together, bare),
+        case!("server-restart-mode", fleets::restart_mode, MORE, together, bare),
+        case!("server-outdated-only", fleets::outdated_only, MORE, together, bare),
+        case!("server-two-applications", fleets::two_applications, MORE, together, bare),
+        case!("server-scripts-fail", failures::scripts, COURSE, together, bare),
+        case!("server-downloads-fail", failures::downloads, MORE, together, bare),
+        case!("server-disk-full", failures::disk_full, MORE, together, bare),
+        case!("server-file-exists", failures::file_exists, MORE, together, bare),
+        case!("server-agent-killed", mishaps::agent_killed, COURSE, together, bare),
+        case!("server-rebooted", mishaps::rebooted, MORE, together, bare),
+        case!("server-unplugged", mishaps::unplugged, MORE, together, bare),
+        case!("server-silent", mishaps::silent, MORE, together, bare),
+        case!("server-controller-killed-often", mishaps::controller_killed_often, MORE, alone, bare),
+    ]
 }
 
 fn services() -> Vec<Case> {
@@ -34,6 +64,7 @@ fn services() -> Vec<Case> {
         case!("service-roles-swapped-twice", swaps::roles_twice, MORE, together, stage),
         case!("service-keep-alive", swaps::keep_alive, MORE, together, stage),
         case!("service-scaled-mid-shift", swaps::scaled, COURSE, together, stage),
+        case!("service-autoscaled-mid-deployment", autoscaling::mid_deployment, COURSE, together, stage),
         case!("service-pods-crash-mid-shift", swaps::pods_crash, MORE, together, stage),
         case!("service-between-deployments", swaps::between, MORE, together, stage),
         case!("service-hook-fails-before-install", ends::before_install, MORE, together, stage),
@@ -50,6 +81,38 @@ fn services() -> Vec<Case> {
             stage
         ),
         case!("service-stopped-while-ready", ends::stopped_while_ready, MORE, together, stage),
+        case!("service-stopped-in-before-install", halts::in_before_install, MORE, together, stage),
+        case!("service-stopped-in-install", halts::in_install, COURSE, together, stage),
+        case!(
+            "service-stopped-in-install-without-rollback",
+            halts::in_install_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-while-tested", halts::while_tested, MORE, together, stage),
+        case!(
+            "service-stopped-while-tested-without-rollback",
+            halts::while_tested_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!(
+            "service-stopped-in-termination-wait-without-rollback",
+            halts::in_termination_wait_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-ready-wait-expires", halts::ready_wait_expires, MORE, together, stage),
+        case!(
+            "service-rolled-back-without-its-application",
+            halts::without_its_application,
+            MORE,
+            together,
+            stage
+        ),
         case!("service-install-times-out", ends::install_times_out, COURSE, together, stage),
         case!("service-deleted-mid-shift", ends::deleted_mid_shift, MORE, together, stage),
         case!("service-bad-input", ends::bad_input, MORE, together, stage),

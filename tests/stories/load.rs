@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::cluster::{folder, root};
 
 /// Requests a second.
-const RATE: &str = "60";
+const RATE: u32 = 60;
 /// How long the route may take to be served at first.
 const FIRST_ANSWER: Duration = Duration::from_secs(60);
 /// So many answers in a row say that every backend with a share of 5 % or more is served.
@@ -49,12 +49,19 @@ struct Second {
 impl Load {
     /// Sends requests for `host`, half of them on new connections, from the moment on that one is answered.
     pub async fn start(url: &str, host: &str, story: &str) -> Self {
+        Self::start_at(RATE, url, host, story).await
+    }
+
+    /// The same with so many requests a second; `name` is the file's.
+    pub async fn start_at(rate: u32, url: &str, host: &str, name: &str) -> Self {
         is_served(url, host).await;
-        let file = folder().join(format!("{story}.load.json"));
+        let file = folder().join(format!("{name}.load.json"));
         let tools =
             std::env::var_os("SLUICE_TOOLS").map_or_else(|| root().join("target/tools/bin"), PathBuf::from);
         let mut command = Command::new(tools.join("load"));
-        command.args(["-url", url, "-host", host, "-rps", RATE, "-duration", "0", "-out"]).arg(&file);
+        command
+            .args(["-url", url, "-host", host, "-duration", "0", "-rps", &rate.to_string(), "-out"])
+            .arg(&file);
         let child =
             command.stdout(Stdio::null()).kill_on_drop(true).spawn().expect("load: run `make up` first");
         Self { child, file }

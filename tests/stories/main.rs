@@ -13,10 +13,12 @@ mod checks;
 mod cluster;
 mod controllers;
 mod courses;
+mod hosts;
 mod load;
 mod manifests;
 mod record;
 mod run;
+mod server_manifests;
 mod service_manifests;
 mod story;
 

@@ -17,6 +17,8 @@ use crate::{checks, manifests, service_manifests};
 
 /// How long anything may take that is waited for.
 pub const DEADLINE: Duration = Duration::from_secs(120);
+/// How long that may take which waits for minutes by design.
+const LONG: Duration = Duration::from_secs(600);
 
 /// A kind: its API version and name. All plurals here are regular.
 pub type Kind = (&'static str, &'static str);
@@ -233,6 +235,18 @@ impl Story {
         until(&self.api(kind), kind, name, what, |found| found.is_some_and(&is_so)).await.unwrap_or_default()
     }
 
+    /// [`Self::until`] for what takes minutes by design.
+    pub async fn until_long(
+        &self,
+        kind: Kind,
+        name: &str,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let is_so = |found: Option<&Value>| found.is_some_and(&is_so);
+        until_within(LONG, &self.api(kind), kind, name, what, is_so).await.unwrap_or_default()
+    }
+
     /// Waits until a Deployment has that phase.
     pub async fn phase(&self, name: &str, phase: &str) -> Value {
         self.until(DEPLOYMENT, name, phase, |d| d["status"]["phase"] == *phase).await
@@ -302,6 +316,16 @@ impl Story {
         load
     }
 
+    /// Ends the load on hosts behind a load balancer: none was lost, and that version answers all of it.
+    pub async fn end_hosts(&mut self, serving: u32) -> Summary {
+        let (begun, ended) = self.measure(5).await;
+        let load = self.load.take().expect("the load runs").stop().await;
+        load.is_lossless();
+        load.all_on(serving, (begun + 2 * LAG, ended));
+        println!("       {}: none of {} requests lost", self.name, load.total);
+        load
+    }
+
     /// Checks that the weights of a Deployment's pair moved only forward, in every rule alike.
     pub fn moved_forward(&self, replacement: u32) {
         self.record.moved_forward(replacement);
@@ -321,6 +345,17 @@ pub async fn until(
     what: &str,
     is_so: impl Fn(Option<&Value>) -> bool,
 ) -> Option<Value> {
+    until_within(DEADLINE, api, kind, name, what, is_so).await
+}
+
+async fn until_within(
+    deadline: Duration,
+    api: &Api<DynamicObject>,
+    kind: Kind,
+    name: &str,
+    what: &str,
+    is_so: impl Fn(Option<&Value>) -> bool,
+) -> Option<Value> {
     let mut last = None;
     let seen = async {
         let mut changes = watcher::watch_object(api.clone(), name).default_backoff().boxed();
@@ -333,11 +368,11 @@ pub async fn until(
         }
         panic!("the watch of {} {name} ended", kind.1)
     };
-    let seen = tokio::time::timeout(DEADLINE, seen).await;
+    let seen = tokio::time::timeout(deadline, seen).await;
     seen.unwrap_or_else(|_| {
         let last = last.map(|l| serde_json::to_string_pretty(&l["status"]).unwrap_or_default());
         panic!(
-            "{} {name}: {what}: not within {DEADLINE:?}; its status: {}",
+            "{} {name}: {what}: not within {deadline:?}; its status: {}",
             kind.1,
             last.unwrap_or("it is not there".into())
         )

@@ -6,17 +6,22 @@ use clap::{ArgGroup, Args, ValueEnum};
 use jiff::SignedDuration;
 
 use super::Output;
-use crate::api::{ConfigMapRevision, RollbackEvent};
-use crate::cli::words;
+use crate::api::{
+    ConfigMapRevision, FileExistsBehavior, GitHubRevision, HttpRevision, OciRevision, RollbackEvent,
+    S3Revision,
+};
+use crate::cli::{locations, words};
 
 /// `create-deployment`
 #[derive(Clone, Debug, Args)]
-#[command(group(ArgGroup::new("revision").required(true).args(["app_spec", "config_map", "function", "task_definition"])))]
+#[command(group(ArgGroup::new("revision").required(true).args(["app_spec", "config_map", "function", "task_definition", "s3_location", "github_location", "http_location", "oci_image", "restart"])))]
 #[command(group(ArgGroup::new("written").args(["function", "task_definition"])))]
+#[command(group(ArgGroup::new("bundle").args(["s3_location", "github_location", "http_location", "oci_image"])))]
 #[command(after_help = "Examples:
   kubectl sluice create-deployment hello-prod --app-spec appspec.yaml --watch
   kubectl sluice create-deployment hello-prod --function hello --target-version 2
   kubectl sluice create-deployment web-prod --task-definition web-42 --after-allow-test-traffic probe
+  kubectl sluice create-deployment shop-prod --s3-location bucket=releases,key=shop/42.tgz,bundleType=tgz
   kubectl sluice create-deployment -g hello-prod --config-map hello-2/appspec.yaml --dry-run")]
 pub struct Create {
     /// The DeploymentGroup
@@ -43,6 +48,9 @@ pub struct Create {
     /// PodTemplate that the group's service is to run: writes the AppSpec for you
     #[arg(long, value_name = "NAME", help_heading = "Revision (one of)")]
     pub task_definition: Option<String>,
+    /// The bundle, on Server
+    #[command(flatten)]
+    pub bundle: BundleShortcut,
     /// What the AppSpec of --function says besides the name
     #[command(flatten)]
     pub shortcut: Shortcut,
@@ -86,6 +94,44 @@ impl Create {
     pub fn group(&self) -> &str {
         self.group.as_deref().or(self.deployment_group.as_deref()).unwrap_or_default()
     }
+}
+
+/// Where a bundle for hosts lies, and what the hosts do with it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BundleShortcut {
+    /// Object in S3-compatible storage, as AWS writes it: bucket=B,key=K[,bundleType=tar|tgz|zip][,version=V][,eTag=E][,endpoint=URL][,region=R]
+    #[arg(long, value_name = "LOCATION", value_parser = locations::s3, help_heading = "Revision (one of)")]
+    pub s3_location: Option<S3Revision>,
+    /// Commit on GitHub: repository=OWNER/NAME,commitId=SHA1[,bundleType=tar|zip][,apiUrl=URL]
+    #[arg(long, alias = "git-hub-location", value_name = "LOCATION", value_parser = locations::git_hub, help_heading = "Revision (one of)")]
+    pub github_location: Option<GitHubRevision>,
+    /// File over HTTP(S): url=URL,sha256=HEX[,bundleType=tar|tgz|zip]
+    #[arg(long, value_name = "LOCATION", value_parser = locations::http, help_heading = "Revision (one of)")]
+    pub http_location: Option<HttpRevision>,
+    /// OCI artifact by its digest: HOST/REPOSITORY@sha256:HEX
+    #[arg(long, value_name = "IMAGE", value_parser = locations::oci, help_heading = "Revision (one of)")]
+    pub oci_image: Option<OciRevision>,
+    /// Run the group's last successful revision again, without installing its files
+    #[arg(long, help_heading = "Revision (one of)")]
+    pub restart: bool,
+    /// Secret with the credentials of the bundle's source
+    #[arg(
+        help_heading = "On Server",
+        long,
+        value_name = "NAME",
+        requires = "bundle",
+        conflicts_with = "http_location"
+    )]
+    pub secret: Option<String>,
+    /// What to do with files that are there and not the group's: DISALLOW, OVERWRITE, RETAIN
+    #[arg(help_heading = "On Server", long, value_name = "BEHAVIOR", value_parser = words::file_exists_behavior)]
+    pub file_exists_behavior: Option<FileExistsBehavior>,
+    /// Pass over failures of ApplicationStop, BeforeBlockTraffic and AfterBlockTraffic
+    #[arg(help_heading = "On Server", long)]
+    pub ignore_application_stop_failures: bool,
+    /// Leave hosts alone that have the revision already
+    #[arg(help_heading = "On Server", long, conflicts_with = "restart")]
+    pub update_outdated_instances_only: bool,
 }
 
 /// The rest of a function's AppSpec.

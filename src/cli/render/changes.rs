@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::age::length;
 use super::bar::bar;
-use super::frame::{explain, whole_seconds, without_count_down};
+use super::frame::{whole_seconds, without_count_down};
+use super::hosts;
+use super::page::explain;
 use super::service::stands_at;
 use crate::api::deployment_status::Traffic;
 use crate::api::{Deployment, DeploymentStatus, EventStatus, LifecycleEvent, Phase};
@@ -21,6 +23,7 @@ pub fn changes(before: Option<&Deployment>, after: &Deployment, now: Timestamp) 
         lines.push(format!("{} {}", after.name(), new.phase));
     }
     lines.extend(new.lifecycle_events.iter().filter_map(|e| event_line(e, &old.lifecycle_events)));
+    lines.extend(hosts::changes(old, new));
     let moved = new.traffic.as_ref().filter(|t| weights(old.traffic.as_ref()) != weights(Some(t)));
     lines.extend(moved.map(|t| traffic_line(t, new.phase, now)));
     let said = without_count_down(&new.message);

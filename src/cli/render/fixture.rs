@@ -1,8 +1,11 @@
 //! Objects for the golden texts of this room's tests, as an API server would give them.
 
+mod hosts;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use self::hosts::{COURSE, hosts, in_place, in_place_on};
 use crate::api::{Application, Deployment, DeploymentGroup};
 
 /// The time of all golden texts.
@@ -227,6 +230,7 @@ pub fn service_terminating() -> Deployment {
         json!({
             "message": "all traffic has moved; task set web-prod-0a1b2c3d (PodTemplate web-1) behind Service web stands at full scale until 12:09:50Z, when it is terminated",
             "conditions": waits("WaitingForTermination"),
+            "terminationWaitEndTime": "2026-03-01T12:09:50Z",
             "lifecycleEvents": events,
             "testTraffic": {"index": 1, "weight": 100, "time": "2026-03-01T12:04:03Z"},
             "traffic": web_traffic(100)

@@ -1,30 +1,27 @@
 //! One Deployment on a screen: what it is, its lifecycle events, its traffic and what comes next.
 
-use std::fmt::Write;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::age::{age, length};
 use super::bar::bar;
-use super::look::{Look, wrap};
+use super::look::Look;
+use super::page::Page;
 use super::service;
+use super::target::Hosts;
 use crate::api::deployment_snapshot::ResolvedService;
-use crate::api::deployment_status::{Diagnostics, RollbackInfo, Traffic};
-use crate::api::{Deployment, DeploymentStatus, LifecycleEvent};
+use crate::api::deployment_status::{RollbackInfo, Traffic};
+use crate::api::{Deployment, DeploymentStatus};
 
-/// Columns before a field's value.
-const LABEL: usize = 13;
-/// Columns between an event's name and its status.
-const GAP: usize = 3;
-
-/// Everything a person wants to see of one Deployment; `now` counts ages, running events and the next step.
-pub fn frame(deployment: &Deployment, look: Look, now: Timestamp) -> String {
-    let mut page = Page { text: String::new(), look };
+/// Everything a person wants to see of one Deployment; `hosts` are those Instances of its namespace that were read, `now` counts
+/// ages, running events and the next step.
+pub fn frame(deployment: &Deployment, hosts: &Hosts, look: Look, now: Timestamp) -> String {
+    let mut page = Page::new(look);
     let nothing = DeploymentStatus::default();
     let status = deployment.status.as_ref().unwrap_or(&nothing);
     page.head(deployment, status, now);
-    page.events(&status.lifecycle_events, now);
-    let service = status.resolved.as_ref().and_then(|r| r.service.as_ref());
+    page.events(status.lifecycle_events.iter().map(Into::into), now);
+    page.hosts(deployment, hosts, now);
+    let service = status.resolved.as_ref().and_then(|r| r.service.as_deref());
     if let Some(service) = service {
         page.text += &service::sides(service, status);
         page.line("");
@@ -42,31 +39,7 @@ pub fn frame(deployment: &Deployment, look: Look, now: Timestamp) -> String {
     page.text
 }
 
-struct Page {
-    text: String,
-    look: Look,
-}
-
 impl Page {
-    fn line(&mut self, text: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "{}", text.trim_end());
-    }
-
-    fn field(&mut self, label: &str, value: &str) {
-        self.line(&format!("{label:<LABEL$}{value}"));
-    }
-
-    fn sentence(&mut self, label: &str, text: &str) {
-        if text.trim().is_empty() {
-            return;
-        }
-        let lines = wrap(text, self.look.width.saturating_sub(LABEL).max(20));
-        for (index, line) in lines.iter().enumerate() {
-            self.field(if index == 0 { label } else { "" }, line);
-        }
-    }
-
     fn head(&mut self, deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) {
         let spec = &deployment.spec;
         self.field("Deployment", deployment.name());
@@ -88,27 +61,6 @@ impl Page {
         {
             self.field("Rollback of", of);
         }
-    }
-
-    fn events(&mut self, events: &[LifecycleEvent], now: Timestamp) {
-        if events.is_empty() {
-            return;
-        }
-        self.line("");
-        let names = events.iter().map(|e| e.name.to_string().len());
-        let width = names.max().unwrap_or_default() + GAP;
-        self.line(&format!("{:<width$}{:<13}{:<11}{}", "EVENT", "STATUS", "START", "DURATION"));
-        for event in events {
-            let start = event.start_time.map(clock_time).unwrap_or_default();
-            let took = event.start_time.map(|from| event.end_time.unwrap_or(now).duration_since(from));
-            let took = took.map(length).unwrap_or_default();
-            let status = self.look.status(event.status, 13);
-            self.line(&format!("{:<width$}{status}{start:<11}{took}", event.name.to_string()));
-            for line in event.diagnostics.iter().flat_map(explain) {
-                self.sentence("", &line);
-            }
-        }
-        self.line("");
     }
 
     fn listens_and_waits(&mut self, service: &ResolvedService, status: &DeploymentStatus, now: Timestamp) {
@@ -141,15 +93,6 @@ fn followed_by(rollback: &RollbackInfo) -> String {
     [by, &rollback.rollback_message].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
-/// What a hook said: nothing of a success without words.
-pub(super) fn explain(said: &Diagnostics) -> Vec<String> {
-    let code = if said.error_code == "Success" { "" } else { &said.error_code };
-    let parts = [code, &said.script_name, &said.message];
-    let first = parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(": ");
-    let tail = said.log_tail.lines().map(str::to_owned);
-    std::iter::once(first).filter(|l| !l.is_empty()).chain(tail).collect()
-}
-
 /// `in 42s`, counted here: the API server is not asked for it.
 fn next_step(traffic: &Traffic, has_ended: bool, now: Timestamp) -> Option<String> {
     let left = traffic.next_step_time.filter(|_| !has_ended)?.duration_since(now);
@@ -166,10 +109,6 @@ pub(super) fn without_count_down(message: &str) -> &str {
     message.split_once("; next step in ").map_or(message, |(head, _)| head)
 }
 
-fn clock_time(time: Timestamp) -> String {
-    time.strftime("%H:%M:%SZ").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
@@ -177,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_deployment_under_way_shows_events_traffic_and_the_next_step() {
-        insta::assert_snapshot!(frame(&fixture::shifting(), Look::PLAIN, fixture::now()), @r"
+        insta::assert_snapshot!(frame(&fixture::shifting(), &Hosts::new(), Look::PLAIN, fixture::now()), @r"
         Deployment   hello-prod-7f3k2
         Group        hello-prod
         Phase        InProgress  (by User, age 5m)
@@ -197,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_failed_deployment_shows_what_the_hook_said_and_the_rollback() {
-        let narrow = Look { width: 60, colour: false };
-        insta::assert_snapshot!(frame(&fixture::failed(), narrow, fixture::now()), @r"
+        let narrow = Look { width: 60, ..Look::PLAIN };
+        insta::assert_snapshot!(frame(&fixture::failed(), &Hosts::new(), narrow, fixture::now()), @r"
         Deployment   hello-prod-7f3k2
         Group        hello-prod
         Phase        Failed  (by DesiredRevision, age 5m)
@@ -223,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_service_deployment_shows_eight_events_and_its_two_sides() {
-        insta::assert_snapshot!(frame(&fixture::service_shifting(), Look::PLAIN, fixture::now()), @r"
+        insta::assert_snapshot!(frame(&fixture::service_shifting(), &Hosts::new(), Look::PLAIN, fixture::now()), @r"
         Deployment   web-2
         Group        web-prod
         Phase        InProgress  (by User, age 5m)
@@ -253,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_termination_wait_is_counted_down() {
-        let shown = frame(&fixture::service_terminating(), Look::PLAIN, fixture::now());
+        let shown = frame(&fixture::service_terminating(), &Hosts::new(), Look::PLAIN, fixture::now());
         insta::assert_snapshot!(shown.split_once("SIDE").unwrap().1, @r"
                   TARGET GROUP   TASK SET            TASK DEFINITION   TRAFFIC
         original      web            web-prod-0a1b2c3d   web-1             0 %
@@ -269,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_first_deployment_that_is_held_back_says_by_what_and_for_how_long() {
-        let shown = frame(&fixture::service_installing(), Look::PLAIN, fixture::now());
+        let shown = frame(&fixture::service_installing(), &Hosts::new(), Look::PLAIN, fixture::now());
         insta::assert_snapshot!(shown.split_once("SIDE").unwrap().1, @r"
                   TARGET GROUP   TASK SET            TASK DEFINITION   TRAFFIC
         replacement   web            web-prod-4e5f6a7b   web-2             100 %
@@ -285,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_deployment_that_nobody_looked_at_yet_is_created() {
-        insta::assert_snapshot!(frame(&fixture::created(), Look::PLAIN, fixture::now()), @r"
+        insta::assert_snapshot!(frame(&fixture::created(), &Hosts::new(), Look::PLAIN, fixture::now()), @r"
         Deployment   hello-prod-7f3k2
         Group        hello-prod
         Phase        Created  (age 5m)

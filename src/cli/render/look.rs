@@ -7,13 +7,15 @@ use crate::api::{EventStatus, Phase};
 pub struct Look {
     /// Columns; longer sentences are wrapped.
     pub width: usize,
+    /// Lines that are seen at once.
+    pub height: usize,
     /// True if ANSI colours are understood and wanted.
     pub colour: bool,
 }
 
 impl Look {
     /// For files and pipes.
-    pub const PLAIN: Self = Self { width: 100, colour: false };
+    pub const PLAIN: Self = Self { width: 100, height: usize::MAX, colour: false };
 
     /// `text`, padded to `width` columns, in the colour of a phase.
     pub fn phase(self, phase: Phase, width: usize) -> String {
@@ -28,13 +30,19 @@ impl Look {
 
     /// `text`, padded to `width` columns, in the colour of an event's status.
     pub fn status(self, status: EventStatus, width: usize) -> String {
+        self.state(status, &format!("{:<width$}", format!("{status:?}")))
+    }
+
+    /// `text` in the colour of a status.
+    pub fn state(self, status: EventStatus, text: &str) -> String {
         let colour = match status {
             EventStatus::Succeeded => GREEN,
             EventStatus::Failed => RED,
             EventStatus::InProgress => YELLOW,
-            EventStatus::Pending | EventStatus::Skipped | EventStatus::Unknown => DIM,
+            EventStatus::Unknown => MAGENTA,
+            EventStatus::Pending | EventStatus::Skipped => DIM,
         };
-        self.paint(&format!("{:<width$}", format!("{status:?}")), colour)
+        self.paint(text, colour)
     }
 
     fn paint(self, text: &str, colour: &str) -> String {
@@ -45,6 +53,7 @@ impl Look {
 const GREEN: &str = "32";
 const RED: &str = "31";
 const YELLOW: &str = "33";
+const MAGENTA: &str = "35";
 const DIM: &str = "2";
 
 /// Breaks `text` at blanks into lines of at most `width` characters; a longer word is cut.
@@ -89,7 +98,7 @@ mod tests {
     #[test]
     fn colour_is_only_there_where_it_is_wanted() {
         assert_eq!(Look::PLAIN.phase(Phase::Failed, 8), "Failed  ");
-        let look = Look { width: 80, colour: true };
+        let look = Look { width: 80, height: 24, colour: true };
         assert_eq!(look.status(EventStatus::Succeeded, 0), "\x1b[32mSucceeded\x1b[0m");
     }
 }

@@ -1,13 +1,12 @@
 //! What a Service deployment shows beside events and traffic: its two sides, its test listener, and what it waits for.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::age::length;
 use super::frame::whole_seconds;
 use super::table::table;
 use crate::api::deployment_snapshot::{ResolvedListener, ResolvedService, ResolvedSide};
 use crate::api::{DeploymentStatus, EventName, EventStatus, ReadyAction, condition};
-use crate::engine::service::terminate::LEAST_DRAIN;
 
 /// True if the reason of the conditions is `reason`.
 pub fn stands_at(status: &DeploymentStatus, reason: &str) -> bool {
@@ -63,7 +62,7 @@ pub fn wait(
         });
     }
     if stands_at(status, "WaitingForTermination") {
-        return Some(("Termination", left(termination(service, status)?)));
+        return Some(("Termination", left(status.termination_wait_end_time?)));
     }
     if stands_at(status, "TaskSetNotReady") {
         let install = status.lifecycle_events.iter().find(|e| e.name == EventName::Install)?;
@@ -77,15 +76,6 @@ fn last_end(status: &DeploymentStatus) -> Option<Timestamp> {
     status.lifecycle_events.iter().filter_map(|e| e.end_time).max()
 }
 
-/// When the original goes: its wait counts from the last event, its drain from when the gateway took the last step.
-fn termination(service: &ResolvedService, status: &DeploymentStatus) -> Option<Timestamp> {
-    let waited = last_end(status)? + service.terminate_original.wait.length();
-    let steps = status.traffic.iter().flat_map(|t| &t.steps).chain(&status.test_traffic);
-    let drain: SignedDuration = service.drain.length().max(LEAST_DRAIN);
-    let drained = steps.map(|s| s.served_time.unwrap_or(s.time)).max().map(|at| at + drain);
-    Some(drained.map_or(waited, |at| at.max(waited)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
@@ -94,7 +84,7 @@ mod tests {
 
     fn of(deployment: &Deployment) -> (&ResolvedService, &DeploymentStatus) {
         let status = deployment.status.as_ref().unwrap();
-        (status.resolved.as_ref().unwrap().service.as_ref().unwrap(), status)
+        (status.resolved.as_ref().unwrap().service.as_deref().unwrap(), status)
     }
 
     fn waits(deployment: &Deployment) -> String {
@@ -142,15 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_over_is_due_now_and_a_drain_may_outlast_it() {
+    fn a_wait_that_is_over_is_due_now() {
         let mut ending = fixture::service_terminating();
-        let resolved = ending.status.as_mut().unwrap().resolved.as_mut().unwrap();
-        let service = resolved.service.as_mut().unwrap();
-        service.terminate_original.wait = crate::api::GoDuration::from_secs(0);
+        ending.status.as_mut().unwrap().termination_wait_end_time = Some(fixture::now());
         assert_eq!(waits(&ending), "Termination now");
-        let resolved = ending.status.as_mut().unwrap().resolved.as_mut().unwrap();
-        resolved.service.as_mut().unwrap().drain = crate::api::GoDuration::from_secs(60);
-        assert_eq!(waits(&ending), "Termination in 49s");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use kube::api::ObjectMeta;
 
+use super::assign;
 use super::record::Recorded;
 use crate::api::{Deployment, ROLLBACK_OF_ANNOTATION, TRAFFIC_FINALIZER};
 use crate::cluster::expectations::ObjectKey;
@@ -16,7 +17,7 @@ use crate::cluster::{Error, events, write};
 use crate::controller::context::Context;
 use crate::controller::{calls, clock};
 use crate::engine::facts::JobState;
-use crate::engine::plan::{ACT_EXPIRY, CreateTaskSet, NewDeployment, Note, SetWeights, StartJob};
+use crate::engine::plan::{ACT_EXPIRY, Change, CreateTaskSet, NewDeployment, Note, SetWeights, StartJob};
 use crate::engine::{Act, Facts, Plan};
 use crate::platform::{target_group, task_set};
 use crate::{hook, traffic};
@@ -36,16 +37,31 @@ pub async fn act(
         calls::end_unawaited(context, key, status);
     }
     let hand = Hand { context, key, facts, version };
-    for act in &plan.acts {
+    let (mut writes, mut others) = (vec![], vec![]);
+    for act in plan.acts {
+        match act {
+            Act::Assign(write) => writes.push(*write),
+            other => others.push(other),
+        }
+    }
+    for act in others {
         if !context.is_leading() {
             return Err(Error::LeaseLost);
         }
         if clock::now().duration_since(decided) >= ACT_EXPIRY {
             return Err(Error::Conflict { what: format!("an act of {}", key.name) });
         }
-        hand.carry_out(act).await?;
+        hand.carry_out(&act).await?;
     }
-    Ok(())
+    if writes.is_empty() {
+        return Ok(());
+    }
+    // Who lags behind would give hosts back to a deployment that is over.
+    if writes.iter().any(|w| matches!(w.change, Change::Put(..))) {
+        hand.confirm().await?;
+    }
+    // Large and only here: it need not have room in every reconcile.
+    Box::pin(assign::carry_out(context, key, facts, writes, decided)).await
 }
 
 /// Publishes notes without holding up the line; an Event that is lost is only logged.
@@ -110,6 +126,8 @@ impl Hand<'_> {
             }
             // Rare and large: it need not have room in every reconcile.
             Act::CreateRollback(new) => Box::pin(self.create_rollback(new)).await,
+            // Many at a time: see `assign`.
+            Act::Assign(_) => Ok(()),
         }
     }
 

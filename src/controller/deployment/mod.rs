@@ -1,8 +1,10 @@
 //! One Deployment, one line: observe → decide → record → act.
 
 mod act;
+mod assign;
 mod observe;
 mod observe_jobs;
+mod observe_server;
 mod record;
 
 pub use act::{build, tell};

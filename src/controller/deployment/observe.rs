@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Resource, ResourceExt};
 
-use crate::api::{Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION, TASK_SET_LABEL};
+use crate::api::{ComputePlatform, Deployment, DeploymentGroup, ROLLBACK_OF_ANNOTATION, TASK_SET_LABEL};
 use crate::cluster::Error;
 use crate::cluster::expectations::ObjectKey;
 use crate::controller::context::Context;
 use crate::controller::kinds::Kind;
-use crate::controller::{services, watches};
+use crate::controller::{hosts, revisions, services, watches};
 use crate::engine::Facts;
 use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact, TaskSetFact};
 use crate::engine::needs::{self, Needs};
@@ -23,8 +23,8 @@ pub(super) struct Look<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) key: &'a ObjectKey,
     pub(super) deployment: &'a Arc<Deployment>,
-    now: Timestamp,
-    looked: BTreeSet<ObjectKey>,
+    pub(super) now: Timestamp,
+    pub(super) looked: BTreeSet<ObjectKey>,
     /// False once a cache lacks what we wrote: it speaks of the past.
     pub(super) is_fresh: bool,
 }
@@ -48,6 +48,7 @@ pub async fn observe(
         if is_over && facts.jobs.values().all(|j| !j.is_held) { BTreeSet::new() } else { look.looked };
     if looked.is_empty() {
         context.calls.forget(key);
+        hosts::forget(context, key);
     }
     context.interest.note(key, looked);
     Ok(look.is_fresh.then_some(facts))
@@ -56,6 +57,8 @@ pub async fn observe(
 /// Forgets a Deployment that is gone.
 pub fn forget(context: &Context, key: &ObjectKey) {
     context.calls.forget(key);
+    hosts::forget(context, key);
+    context.revisions.forget(key);
     context.expectations.forget(key);
     context.refused_task_sets.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     context.interest.note(key, BTreeSet::new());
@@ -80,6 +83,7 @@ impl Look<'_> {
         let (needs, revision) = if is_starting {
             self.start(group.as_deref()).await?
         } else {
+            self.context.revisions.forget(self.key);
             (needs::of_running(&deployment), RevisionFact::NotRead)
         };
         let application = match &group {
@@ -102,6 +106,8 @@ impl Look<'_> {
         let mut needs = needs;
         let (rival, triggering) =
             if is_starting { (self.rival(group.as_deref()), self.triggering()) } else { (None, None) };
+        let has_turn = is_starting && self.has_turn(group.as_deref());
+        let server = self.server(group.as_deref(), has_turn).await?;
         needs.task_sets.extend(triggering.as_deref().map(needs::task_sets_of).unwrap_or_default());
         Ok(Facts {
             pod_template: pod_template.map(|t| Arc::new(t.fact())),
@@ -122,27 +128,42 @@ impl Look<'_> {
             triggering,
             route,
             services,
+            server,
         })
     }
 
     /// What a start needs. The revision is read only by the one that has its turn.
     async fn start(&mut self, group: Option<&DeploymentGroup>) -> Result<(Needs, RevisionFact), Error> {
         let Some(group) = group else { return Ok((Needs::default(), RevisionFact::NotRead)) };
-        let active = group.status.as_ref().and_then(|s| s.active_deployment.as_ref());
-        if active.is_none_or(|a| a.uid != self.deployment.uid()) {
+        if !self.has_turn(Some(group)) {
             return Ok((Needs::default(), RevisionFact::NotRead));
         }
+        if group.spec.server.is_some() {
+            return Ok((needs::of_start(self.deployment, group, None), RevisionFact::NotRead));
+        }
         let namespace = &self.key.namespace;
-        let revision = source::read(&self.context.client, namespace, &self.deployment.spec.revision).await?;
+        let Some(named) = &self.deployment.spec.revision else {
+            return Ok((Needs::default(), RevisionFact::NotRead));
+        };
+        let revision = if named.is_bundle() && group.spec.platform() != ComputePlatform::Server {
+            revisions::look(self.context, self.key, self.deployment, named)
+        } else {
+            source::read(&self.context.client, namespace, named).await?
+        };
         let content = match &revision {
             RevisionFact::Content(content) => Some(content.as_str()),
             _ => None,
         };
-        if let Some(config_map) = &self.deployment.spec.revision.config_map {
+        if let Some(config_map) = &named.config_map {
             self.looked.insert(ObjectKey::new(crate::controller::named::KIND, namespace, &config_map.name));
             crate::controller::named::watch(self.context, namespace, &config_map.name);
         }
         Ok((needs::of_start(self.deployment, group, content), revision))
+    }
+
+    fn has_turn(&self, group: Option<&DeploymentGroup>) -> bool {
+        let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
+        active.is_some_and(|a| a.uid == self.deployment.uid())
     }
 
     fn route(&mut self, name: &str) -> Option<Arc<RouteFact>> {

@@ -1,6 +1,6 @@
 //! Puts a plan on record: the status is replaced only if it is still the one that was observed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::api::Deployment;
 use crate::cluster::expectations::ObjectKey;
@@ -36,6 +36,10 @@ pub async fn record(
     let version = write::replace_status(&context.client, seen.as_ref(), status.as_ref()).await?;
     context.expectations.note(key.clone(), version.as_deref(), clock::now());
     context.metrics.count_write("deployments/status");
+    if !status.targets.is_empty() {
+        let mut written = context.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.insert(key.clone(), clock::now());
+    }
     if status.phase.has_ended() && !seen.phase().has_ended() {
         context.metrics.count_end(status.phase);
     }

@@ -2,13 +2,13 @@
 //!
 //! Only the idle side is touched. A rollback finds its side standing and passes as soon as it can serve.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{task_set, terminate};
 use crate::api::EventStatus;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
-use crate::api::deployment_status::Resolved;
+use crate::api::deployment_status::{Pointed, Resolved};
 use crate::api::duration::Spoken;
 use crate::engine::draft::{Draft, PATIENCE};
 use crate::engine::facts::{GatewayFact, ServiceFact, TaskSetFact};
@@ -19,12 +19,14 @@ use crate::engine::{shift, weights};
 
 /// CodeDeploy's code for a service that cannot be deployed to.
 const INVALID: &str = "InvalidServiceConfiguration";
+/// How long a target group that somebody else keeps changing is left alone.
+const POINT_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// The reason while pods are held back.
 const NOT_READY: &str = "TaskSetNotReady";
 
 /// Carries Install, the event at `index`, as far as it goes now.
 pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verdict {
-    let Some(service) = resolved.service.as_ref() else { return Verdict::Done };
+    let Some(service) = resolved.service.as_deref() else { return Verdict::Done };
     begin(draft, index, service);
     let deadline = draft.event(index).start_time.unwrap_or(draft.now) + service.install_timeout.length();
     let verdict = install(draft, index, resolved, service);
@@ -199,7 +201,8 @@ pub fn points_at_replacement(draft: &Draft<'_>, service: &ResolvedService) -> bo
     draft.facts.services.get(&side.target_group).is_some_and(|found| points_at(found, side))
 }
 
-fn points_at(found: &ServiceFact, side: &ResolvedSide) -> bool {
+/// True if a Service sends to that side: its selector, and its ports.
+pub fn points_at(found: &ServiceFact, side: &ResolvedSide) -> bool {
     let leads = |port: &String| side.target_port.as_ref().is_none_or(|wanted| wanted == port);
     found.selector == side.selector && found.target_ports.iter().all(leads)
 }
@@ -214,6 +217,7 @@ fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService, 
     }
     let listener = Production::of(resolved).described();
     match use_ {
+        Use::None if is_contended(draft, side) => return Verdict::Running,
         Use::None => {}
         Use::Drains(due) => {
             let message =
@@ -233,6 +237,8 @@ fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService, 
             return shift::hold(draft, "WeightsChanged", cause, "its selector is moved when it has none");
         }
     }
+    let times = draft.status.pointed.map_or(1, |p| p.times.saturating_add(1));
+    draft.status.pointed = Some(Pointed { times, time: draft.now });
     draft.act(Act::PointService(PointService {
         service: side.target_group.clone(),
         uid: found.uid,
@@ -242,6 +248,25 @@ fn point(draft: &mut Draft<'_>, resolved: &Resolved, service: &ResolvedService, 
         ports: found.ports.len(),
     }));
     Verdict::Running
+}
+
+/// True while a Service that somebody else keeps pointing elsewhere is left alone. The first time may have been a
+/// write of ours that did not arrive, so that it is repeated at once.
+fn is_contended(draft: &mut Draft<'_>, side: &ResolvedSide) -> bool {
+    let Some(pointed) = draft.status.pointed.filter(|p| p.times > 1) else { return false };
+    let due = pointed.time + POINT_AGAIN;
+    if draft.now >= due {
+        return false;
+    }
+    draft.wake_at(due);
+    let message = format!(
+        "Install: somebody else keeps changing the selector or the target port of Service {}, where {} is to be; it is pointed there again every {} (docs/gitops.md says how Git can leave them alone)",
+        side.target_group,
+        side.task_set.as_deref().unwrap_or_default(),
+        Spoken(POINT_AGAIN)
+    );
+    draft.wait("SelectorChanged", message);
+    true
 }
 
 fn await_pods(
@@ -280,7 +305,12 @@ fn await_pods(
 }
 
 /// Every pod is ready, every one is among the target group's endpoints, and nobody else is.
-fn are_all_ready(draft: &Draft<'_>, service: &ResolvedService, name: &str, task_set: &TaskSetFact) -> bool {
+pub(super) fn are_all_ready(
+    draft: &Draft<'_>,
+    service: &ResolvedService,
+    name: &str,
+    task_set: &TaskSetFact,
+) -> bool {
     let Ok(wanted) = usize::try_from(task_set.replicas) else { return false };
     let Some(found) = draft.facts.services.get(&service.replacement.target_group) else { return false };
     let own = found.ready_of.get(name).copied().unwrap_or(0);

@@ -2,10 +2,13 @@
 //!
 //! - [`sides`]: which target group is primary, and what stands behind each.
 //! - [`snapshot`]: from an AppSpec to what a Deployment runs by.
+//! - [`way_back`]: what a rollback runs by.
 //! - [`install`], [`test_traffic`], [`ready_wait`], [`terminate`]: the parts of the course beside hooks and the shift.
+//! - [`all_ready`]: whether a step finds all of the replacement's pods.
 //! - [`undo`]: what a replaced or deleted Deployment takes back once its traffic has gone back.
 //! - [`task_set`]: names, sizes and scaling.
 
+pub mod all_ready;
 pub mod install;
 pub mod ready_wait;
 pub mod sides;
@@ -14,3 +17,4 @@ pub mod task_set;
 pub mod terminate;
 pub mod test_traffic;
 pub mod undo;
+pub mod way_back;

@@ -63,7 +63,8 @@ pub fn rules_of_either(route: &RouteFact, target: &ServiceTarget) -> Vec<i32> {
     (0..route.rules.len()).filter(holds).filter_map(|i| i32::try_from(i).ok()).collect()
 }
 
-/// What stands behind a target group. `None` if nothing does: its Service selects nobody, or nobody has ever answered to it.
+/// What stands behind a target group. `None` if nothing does: its Service selects nobody, or nobody is there. Pods that are
+/// not ready stand there all the same: what serves badly is not nothing, and somebody may want it back.
 pub fn standing(
     name: &str,
     service: &ServiceFact,
@@ -76,7 +77,8 @@ pub fn standing(
     let task_set = service.selector.get(TASK_SET_LABEL);
     let own = task_set.and_then(|t| task_sets.get(t)).filter(|t| task_set::is_of_group(t, group));
     let has_endpoints = service.ready.is_some_and(|n| n > 0);
-    if own.is_none_or(|t| t.replicas == 0) && !has_endpoints {
+    let stands = own.map_or(service.has_unready, |t| t.replicas > 0);
+    if !stands && !has_endpoints {
         return None;
     }
     Some(ResolvedSide {

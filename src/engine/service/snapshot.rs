@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{sides, task_set};
-use crate::api::blue_green::{DeploymentReady, OriginalAction, TerminateOriginal};
+use super::{sides, task_set, way_back};
 use crate::api::deployment_snapshot::{ResolvedListener, ResolvedService, ResolvedSide};
 use crate::api::service_target::ServiceTarget;
-use crate::api::{Creator, Deployment, DeploymentGroup, GoDuration, RoutingType, TrafficRouting};
+use crate::api::{Creator, DeploymentGroup, RoutingType, TrafficRouting};
 use crate::appspec::ServiceSpec;
 use crate::engine::draft::digest;
 use crate::engine::facts::{BackendFact, Facts, RouteFact, ServiceFact};
@@ -23,7 +22,7 @@ const INVALID: &str = "InvalidServiceConfiguration";
 /// The snapshot keeps the template: it has to fit into an object together with all the rest.
 const MAX_TEMPLATE: usize = 256 * 1024;
 
-fn invalid(message: impl Into<String>) -> Obstacle {
+pub(super) fn invalid(message: impl Into<String>) -> Obstacle {
     Obstacle::Invalid(INVALID, message.into())
 }
 
@@ -37,7 +36,7 @@ pub fn service(
     routing: &TrafficRouting,
 ) -> Result<ResolvedService, Obstacle> {
     if creator == Creator::AutoRollback {
-        return way_back(facts, group, target, spec);
+        return way_back::service(facts, group, target, spec);
     }
     if target.replicas == 0 {
         return Err(Obstacle::Missing(
@@ -72,7 +71,7 @@ pub fn service(
 }
 
 /// The PodTemplate's template, which must hold the container and its port.
-fn template(facts: &Facts, spec: &ServiceSpec) -> Result<Value, Obstacle> {
+pub(super) fn template(facts: &Facts, spec: &ServiceSpec) -> Result<Value, Obstacle> {
     let name = &spec.task_definition;
     let found = facts.pod_template.as_ref().filter(|t| t.name == *name).ok_or_else(|| {
         let message = format!("there is no PodTemplate {name}, which the AppSpec's TaskDefinition names; create it, or correct the AppSpec");
@@ -319,58 +318,6 @@ fn leftover(facts: &Facts, found: &Found, replacement: &ResolvedSide) -> Option<
     let name = service.selector.get(crate::api::TASK_SET_LABEL)?;
     let serves = found.original.as_ref().and_then(|o| o.task_set.as_ref());
     (Some(name) != serves && Some(name) != replacement.task_set.as_ref()).then(|| name.clone())
-}
-
-/// A rollback: the sides of the Deployment that it rolls back, swapped; a task set is made only if the original's is gone.
-fn way_back(
-    facts: &Facts,
-    group: &DeploymentGroup,
-    target: &ServiceTarget,
-    spec: &ServiceSpec,
-) -> Result<ResolvedService, Obstacle> {
-    let failed = facts
-        .triggering
-        .as_deref()
-        .and_then(|t: &Deployment| t.status.as_ref())
-        .and_then(|s| s.resolved.as_ref())
-        .and_then(|r| r.service.as_ref())
-        .ok_or_else(|| invalid("the Deployment that is rolled back is gone, and with it what it had moved; deploy the revision that you want again"))?;
-    let mut back = failed
-        .original
-        .clone()
-        .ok_or_else(|| invalid("nothing served before the Deployment that is rolled back"))?;
-    let stands = back.task_set.as_ref().is_none_or(|name| facts.task_sets.contains_key(name));
-    let mut template_digest = String::new();
-    let pod_template = if stands {
-        None
-    } else {
-        let template = template(facts, spec)?;
-        template_digest = digest(template.to_string().as_bytes());
-        let name = task_set::name(group.metadata.name.as_deref().unwrap_or_default(), facts.deployment.uid());
-        back.selector = task_set::selector(&name);
-        back.task_set = Some(name);
-        Some(template)
-    };
-    Ok(ResolvedService {
-        task_definition: spec.task_definition.clone(),
-        container_name: spec.container_name.clone(),
-        container_port: i32::from(spec.container_port),
-        pod_template,
-        pod_template_digest: template_digest,
-        other_target_group: target.other_than(&back.target_group).unwrap_or_default().into(),
-        original: Some(failed.replacement.clone()),
-        replacement: back,
-        leftover: None,
-        production: failed.production.clone(),
-        test: failed.test.clone(),
-        deployment_ready: DeploymentReady::default(),
-        terminate_original: TerminateOriginal {
-            action: OriginalAction::Terminate,
-            wait: GoDuration::from_secs(0),
-        },
-        install_timeout: target.install_timeout,
-        drain: target.drain,
-    })
 }
 
 /// The labels of a selector in kubectl's notation.

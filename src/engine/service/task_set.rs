@@ -37,7 +37,7 @@ pub fn is_made_by(task_set: &TaskSetFact, deployment: &Deployment) -> bool {
 /// How many pods each side is wanted to have: the group's word, which an HPA may change at any time.
 pub fn wanted(draft: &Draft<'_>) -> Option<i32> {
     let group = draft.facts.group.as_ref()?;
-    group.spec.service.as_ref().map(|s| s.replicas)
+    group.spec.service.as_deref().map(|s| s.replicas)
 }
 
 /// The act that gives a task set `replicas` pods; `None` if it has them, or is not there.

@@ -19,6 +19,13 @@ use crate::engine::words;
 
 /// The test listener's two target groups.
 fn pair(service: &ResolvedService) -> Pair<'_> {
+    // What a front Service sent to by a selector of its own is no backend of a route.
+    let own = &service.replacement.target_group;
+    let gives = service.original.as_ref().map(|o| o.target_group.as_str());
+    if let Some(original) = gives.filter(|_| service.production.is_service && *own == service.production.name)
+    {
+        return Pair { original, replacement: &service.other_target_group, keeps: true };
+    }
     Pair {
         original: &service.other_target_group,
         replacement: &service.replacement.target_group,
@@ -33,7 +40,7 @@ fn route(draft: &Draft<'_>, listener: &ResolvedListener) -> Option<Arc<RouteFact
 
 /// Carries AllowTestTraffic, the event at `index`, as far as it goes now.
 pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verdict {
-    let Some(service) = resolved.service.as_ref() else { return Verdict::Done };
+    let Some(service) = resolved.service.as_deref() else { return Verdict::Done };
     let Some(listener) = &service.test else {
         return pass(draft, index, "the group has no test listener: nothing to point at the replacement");
     };
@@ -211,7 +218,7 @@ pub fn take_back(draft: &mut Draft<'_>, service: &ResolvedService) -> bool {
 /// Carries a rollback's step of the test listener to its end: it is not waited for while production is put right.
 /// Answers false while it still has to be written.
 pub fn is_back(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
-    let (Some(service), Some(step)) = (resolved.service.as_ref(), draft.status.test_traffic) else {
+    let (Some(service), Some(step)) = (resolved.service.as_deref(), draft.status.test_traffic) else {
         return true;
     };
     let Some(route) = service.test.as_ref().and_then(|listener| route(draft, listener)) else { return true };
@@ -232,7 +239,7 @@ pub fn is_back(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
 /// Writes the test listener's step again if it was recorded and never written, so that no late write of a paused
 /// process can land on top of the way back. Answers true if that was so.
 pub fn finish_step(draft: &mut Draft<'_>, resolved: &Resolved) -> bool {
-    let (Some(service), Some(step)) = (resolved.service.as_ref(), draft.status.test_traffic) else {
+    let (Some(service), Some(step)) = (resolved.service.as_deref(), draft.status.test_traffic) else {
         return false;
     };
     let Some(route) = service.test.as_ref().and_then(|listener| route(draft, listener)) else { return false };

@@ -14,7 +14,7 @@ use crate::engine::weights;
 
 /// Carries it as far as it goes now. Answers true when it is done, or cannot be done.
 pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
-    let Some(service) = resolved.service.as_ref() else { return true };
+    let Some(service) = resolved.service.as_deref() else { return true };
     if draft.facts.namespace_is_going || !test_traffic::take_back(draft, service) {
         return draft.facts.namespace_is_going;
     }

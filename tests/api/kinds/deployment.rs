@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use sluice::api::Deployment;
 
-use super::{auto_rollback_bounds, is_required, name_bounds, revision_bounds};
-use crate::case::{Case, accepts, judge, refuses, text, with};
+use super::revision::revision_bounds;
+use super::{auto_rollback_bounds, is_required, name_bounds, word_bounds};
+use crate::case::{Case, accepts, judge, refuses, text, with, without};
 
 fn deployment() -> Value {
     json!({"deploymentGroupRef": {"name": "hello-prod"}, "revision": {"appSpecContent": {"content": "version: 0.0"}}})
@@ -58,6 +59,76 @@ fn immutable_cases() -> Vec<Case> {
         refuses("another group", json!({"deploymentGroupRef": {"name": "other"}}), "spec", group)
             .changing(deployment()),
     ]);
+    cases
+}
+
+/// What a Deployment on Server does, and that it goes on doing so.
+#[allow(clippy::too_many_lines)] // a table
+fn mode_cases() -> Vec<Case> {
+    let restart = json!({"deploymentGroupRef": {"name": "web-prod"}, "deploymentMode": "Restart"});
+    let needs = "revision must be given, except with deploymentMode Restart";
+    let immutable = "spec: what a Deployment does is immutable (deploymentMode, ";
+    let outdated = "deploymentMode Restart and updateOutdatedInstancesOnly exclude each other";
+    let mut cases = vec![
+        accepts("a restart", restart.clone()),
+        accepts("the usual", with(deployment(), "deploymentMode", json!("Standard"))),
+        refuses("no revision", without(deployment(), "revision"), "spec", needs),
+        refuses(
+            "a restart of another revision",
+            with(restart.clone(), "revision", deployment()["revision"].clone()),
+            "spec",
+            needs,
+        ),
+        refuses(
+            "another mode",
+            with(deployment(), "deploymentMode", json!("Resume")),
+            "spec.deploymentMode",
+            "\"Standard\", \"Restart\"",
+        ),
+        accepts("only what is outdated", with(deployment(), "updateOutdatedInstancesOnly", json!(true))),
+        refuses(
+            "a restart of what is outdated",
+            with(restart.clone(), "updateOutdatedInstancesOnly", json!(true)),
+            "spec",
+            outdated,
+        ),
+        accepts("stops that may fail", with(deployment(), "ignoreApplicationStopFailures", json!(true))),
+        refuses(
+            "a restart afterwards",
+            json!({"revision": null, "deploymentMode": "Restart"}),
+            "spec",
+            immutable,
+        )
+        .changing(deployment()),
+        accepts("a restart that is said again", restart.clone()).changing(restart),
+    ];
+    for (field, one, other) in [
+        ("ignoreApplicationStopFailures", json!(false), json!(true)),
+        ("updateOutdatedInstancesOnly", json!(true), json!(false)),
+        ("fileExistsBehavior", json!("Disallow"), json!("Retain")),
+    ] {
+        let given = with(deployment(), field, one.clone());
+        let changed = json!({field: other});
+        cases.push(
+            refuses("a field that changes", changed.clone(), "spec", immutable).changing(given.clone()),
+        );
+        cases.push(accepts("a field that is said again", json!({field: one})).changing(given));
+        cases.push(
+            refuses(
+                "a field that comes",
+                with(json!({}), field, if other.is_boolean() { json!(true) } else { other }),
+                "spec",
+                immutable,
+            )
+            .changing(deployment()),
+        );
+    }
+    let kept = with(deployment(), "fileExistsBehavior", json!("Disallow"));
+    cases.push(
+        refuses("a field that goes", json!({"fileExistsBehavior": null}), "spec", immutable).changing(kept),
+    );
+    let behaviors = ["Disallow", "Overwrite", "Retain"];
+    cases.extend(word_bounds(&deployment(), "fileExistsBehavior", &behaviors));
     cases
 }
 
@@ -179,7 +250,6 @@ fn cases() -> Vec<Case> {
         refuses("no spec", Value::Null, "spec", "Required value"),
         is_required(&deployment(), "deploymentGroupRef", "spec.deploymentGroupRef"),
         is_required(&deployment(), "deploymentGroupRef.name", "spec.deploymentGroupRef.name"),
-        is_required(&deployment(), "revision", "spec.revision"),
         accepts("the longest description", with(deployment(), "description", json!(text(256)))),
         refuses(
             "a long description",
@@ -194,12 +264,13 @@ fn cases() -> Vec<Case> {
 fn every_rule_and_bound_of_a_deployment_holds() {
     let mut cases = cases();
     cases.extend(immutable_cases());
+    cases.extend(mode_cases());
     cases.extend(stop_cases());
     cases.extend(answer_cases());
     cases.extend(ended_cases());
     cases.extend(name_bounds(&deployment(), "deploymentGroupRef.name", "spec.deploymentGroupRef.name"));
     cases.extend(name_bounds(&deployment(), "deploymentConfigName", "spec.deploymentConfigName"));
-    cases.extend(revision_bounds(&deployment()));
+    cases.extend(revision_bounds(&deployment(), "revision"));
     cases.extend(auto_rollback_bounds(&deployment()));
     judge::<Deployment>(cases);
 }

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use sluice::api::DeploymentGroup;
 
-use super::{auto_rollback_bounds, is_required, name_bounds, revision_bounds, wait_bounds};
+use super::revision::revision_bounds;
+use super::server_target::server_cases;
+use super::{auto_rollback_bounds, is_required, name_bounds, wait_bounds};
 use crate::case::{Case, accepts, judge, refuses, text, with, without};
 
 fn group() -> Value {
@@ -63,7 +65,7 @@ fn function_cases() -> Vec<Case> {
     ]
 }
 
-const ONE_BLOCK: &str = "exactly one of function and service must be given";
+const ONE_BLOCK: &str = "exactly one of function, service and server must be given";
 
 fn service_group() -> Value {
     json!({"applicationRef": {"name": "web"}, "service": {
@@ -80,9 +82,11 @@ fn service(path: &str, value: Value) -> Value {
 fn service_cases() -> Vec<Case> {
     let replicas = |n: i64| service("replicas", json!(n));
     let both = with(group(), "service", service_group()["service"].clone());
+    let hosts = with(group(), "server", json!({"fleets": ["web"]}));
     vec![
         accepts("a service", service_group()),
         refuses("two platforms", both, "spec", ONE_BLOCK),
+        refuses("two other platforms", hosts, "spec", ONE_BLOCK),
         accepts("no pods", replicas(0)),
         accepts("many pods", replicas(100_000)),
         refuses("fewer than no pods", replicas(-1), "spec.service.replicas", "greater than or equal to 0"),
@@ -191,6 +195,12 @@ fn blue_green_cases() -> Vec<Case> {
             "spec",
             "blueGreen is for service groups",
         ),
+        refuses(
+            "waits of hosts",
+            json!({"applicationRef": {"name": "web"}, "server": {"fleets": ["web"]}, "blueGreen": {}}),
+            "spec",
+            "a server group's hosts are updated in place",
+        ),
         accepts("what serves stays", with(service_group(), "deletionPolicy", json!("Orphan"))),
         accepts("what serves goes", with(service_group(), "deletionPolicy", json!("Delete"))),
         refuses(
@@ -246,6 +256,7 @@ fn every_rule_and_bound_of_a_deployment_group_holds() {
     let mut cases = cases();
     cases.extend(function_cases());
     cases.extend(service_cases());
+    cases.extend(server_cases());
     cases.extend(target_group_cases());
     cases.extend(listener_cases());
     cases.extend(blue_green_cases());
@@ -266,7 +277,7 @@ fn every_rule_and_bound_of_a_deployment_group_holds() {
         "function.aliases.0.httpRoute.name",
         "spec.function.aliases[0].httpRoute.name",
     ));
-    cases.extend(revision_bounds(&desired));
+    cases.extend(revision_bounds(&desired, "revision"));
     cases.extend(auto_rollback_bounds(&group()));
     judge::<DeploymentGroup>(cases);
 }

@@ -4,66 +4,14 @@ mod application;
 mod deployment;
 mod deployment_config;
 mod deployment_group;
+mod instance;
 mod lifecycle_hook;
+mod revision;
+mod server_target;
 
 use serde_json::{Value, json};
 
 use crate::case::{Case, accepts, refuses, text, with, without};
-
-/// The bounds of a revision, wherever one stands; `spec` holds `{"appSpecContent": …}` as its `revision`.
-fn revision_bounds(spec: &Value) -> Vec<Case> {
-    let content =
-        |path: &str, value: Value| with(spec.clone(), &format!("revision.appSpecContent.{path}"), value);
-    let config_map = |map: Value| with(spec.clone(), "revision", json!({"configMap": map}));
-    let both = with(spec.clone(), "revision.configMap", json!({"name": "a", "key": "b"}));
-    let one_source = "exactly one source must be given: appSpecContent or configMap";
-    let text_field = "spec.revision.appSpecContent.content";
-    let digest_field = "spec.revision.appSpecContent.sha256";
-    vec![
-        accepts("a revision of one character", content("content", json!("x"))),
-        accepts("a revision of 64 KiB", content("content", json!(text(65_536)))),
-        refuses(
-            "a revision without characters",
-            content("content", json!("")),
-            text_field,
-            "at least 1 chars",
-        ),
-        refuses("a revision beyond 64 KiB", content("content", json!(text(65_537))), text_field, "Too long"),
-        refuses(
-            "no content",
-            with(spec.clone(), "revision.appSpecContent", json!({})),
-            text_field,
-            "Required value",
-        ),
-        accepts("a digest", content("sha256", json!("0aF9".repeat(16)))),
-        refuses(
-            "a digest of other letters",
-            content("sha256", json!("g".repeat(64))),
-            digest_field,
-            "should match",
-        ),
-        refuses("a short digest", content("sha256", json!("0".repeat(63))), digest_field, "should match"),
-        refuses("a long digest", content("sha256", json!("0".repeat(65))), digest_field, "Too long"),
-        accepts("a short config map", config_map(json!({"name": "a", "key": "b"}))),
-        accepts("a long config map", config_map(json!({"name": text(253), "key": text(253)}))),
-        refuses("no name", config_map(json!({"key": "b"})), "spec.revision.configMap.name", "Required value"),
-        refuses("no key", config_map(json!({"name": "a"})), "spec.revision.configMap.key", "Required value"),
-        refuses(
-            "an empty name and an empty key",
-            config_map(json!({"name": "", "key": ""})),
-            "spec.revision.configMap.name",
-            "at least 1 chars",
-        ),
-        refuses(
-            "names beyond what Kubernetes has",
-            config_map(json!({"name": text(254), "key": text(254)})),
-            "spec.revision.configMap.key",
-            "Too long",
-        ),
-        refuses("two sources", both, "spec.revision", one_source),
-        refuses("no source", with(spec.clone(), "revision", json!({})), "spec.revision", one_source),
-    ]
-}
 
 /// The bounds of automatic rollbacks, wherever they stand.
 fn auto_rollback_bounds(spec: &Value) -> Vec<Case> {
@@ -131,9 +79,44 @@ fn is_required(spec: &Value, path: &'static str, field: &'static str) -> Case {
     refuses("a required field that is left out", without(spec.clone(), path), field, "Required value")
 }
 
+/// The path of a field as the API server names it: `assignments.0.course` is `spec.assignments[0].course`.
+fn field_of(path: &str) -> &'static str {
+    let mut field = String::from("spec");
+    for step in path.split('.') {
+        match step.parse::<usize>() {
+            Ok(index) => field += &format!("[{index}]"),
+            Err(_) => field += &format!(".{step}"),
+        }
+    }
+    field.leak()
+}
+
+/// The bounds of a text's length: at least `least` characters (0: an empty one is taken), at most `most`.
+fn length_bounds(spec: &Value, path: &str, least: usize, most: usize) -> Vec<Case> {
+    let field = field_of(path);
+    let of = |length| with(spec.clone(), path, json!(text(length)));
+    let mut cases = vec![
+        accepts("the shortest text", of(least)),
+        accepts("the longest text", of(most)),
+        refuses("a text that is too long", of(most + 1), field, "Too long"),
+    ];
+    if least > 0 {
+        cases.push(refuses("a text that is too short", of(least - 1), field, "chars"));
+    }
+    cases
+}
+
+/// Every word of an enumeration, and a word that is none.
+fn word_bounds(spec: &Value, path: &str, words: &[&str]) -> Vec<Case> {
+    let word = |word: &str| with(spec.clone(), path, json!(word));
+    let mut cases: Vec<_> = words.iter().map(|one| accepts("a word of the list", word(one))).collect();
+    cases.push(refuses("a word that is none", word("Sideways"), field_of(path), "Unsupported value"));
+    cases
+}
+
 /// The bounds of a wait: a Go duration of at most 48h, which may be nothing only where `may_be_nothing`.
 fn wait_bounds(spec: &Value, path: &str, may_be_nothing: bool) -> Vec<Case> {
-    let field: &'static str = format!("spec.{}", path.replace(".0.", "[0].")).leak();
+    let field = field_of(path);
     let name = path.rsplit('.').next().unwrap_or_default();
     let least = if may_be_nothing { "" } else { "longer than 0s and " };
     let cure: &'static str =

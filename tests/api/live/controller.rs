@@ -24,7 +24,7 @@ impl Controller {
         command.args(["--address", "127.0.0.1:0", "--log-level", "info,sluice=debug"]);
         command.args(["--watch-namespaces", watched, "--lease-namespace", home]);
         command.args(["--lease-name", &format!("{home}-controller"), "--service-account", home]);
-        command.args(["--identity", identity]);
+        command.args(["--identity", identity, "--egress-allow", "127.0.0.1/32"]);
         command.stdout(file.try_clone().expect("a handle")).stderr(file);
         let child = command.spawn().expect("the controller starts");
         let guard = guard(child.id());

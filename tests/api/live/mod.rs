@@ -15,5 +15,6 @@ mod leadership;
 mod references;
 mod refusals;
 mod rights;
+mod sources;
 mod stages;
 mod turns;

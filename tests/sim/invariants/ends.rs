@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use sluice::api::condition::is_true;
+use sluice::api::condition::{find, is_true};
 use sluice::api::{Deployment, EventStatus, Phase};
 
 use super::super::objects::Object;
@@ -95,4 +96,28 @@ pub fn conditions_are_consistent(object: &Object) -> Holds {
         return broken(format!("{name}: a condition without reason or message"));
     }
     Ok(())
+}
+
+/// Who says that the original stands for its wait says until when, and does not terminate it before; who does not wait does not say.
+pub fn a_wait_tells_its_end(before: Option<&Arc<Deployment>>, after: &Deployment, at: Timestamp) -> Holds {
+    let Some(status) = &after.status else { return Ok(()) };
+    let broken = |what: String| Err(Breach::new("a_wait_tells_its_end", format!("{}: {what}", after.name())));
+    let waits = find(&status.conditions, "Ready").is_some_and(|c| c.reason == "WaitingForTermination");
+    let told = status.termination_wait_end_time;
+    if waits && told.is_none() {
+        return broken("waits without an end".into());
+    }
+    if told.is_some() && (status.phase.has_ended() || status.termination_time.is_some()) {
+        return broken("an end of a wait that is over".into());
+    }
+    let had = before.and_then(|d| d.status.as_ref()).filter(|s| s.termination_time.is_none());
+    let promised = had.and_then(|s| s.termination_wait_end_time);
+    let asked = after.spec.continue_.as_ref().and_then(|c| c.termination_wait) == Some(true);
+    // Where the traffic went back, it is the replacement that goes: nothing was promised of it.
+    let went_back = status.traffic.as_ref().is_some_and(|t| t.replacement.weight == 0);
+    let ends_early = status.termination_time.is_some() && !asked && !went_back;
+    match promised.filter(|end| ends_early && at < *end) {
+        Some(end) => broken(format!("terminates at {at} what was to stand until {end}")),
+        None => Ok(()),
+    }
 }

@@ -1,6 +1,7 @@
 //! What must hold after every sub-step. Each invariant is a function over one commit and the ledger of all before it.
 
 mod ends;
+pub mod hosts;
 pub mod sides;
 mod starts;
 mod steps;
@@ -64,6 +65,8 @@ pub struct Ledger {
     pub job_plans: BTreeMap<String, String>,
     /// Listeners and endpoints.
     pub sides: sides::Sides,
+    /// Hosts.
+    pub hosts: hosts::Hosts,
     /// How old a picture may be that somebody acts on.
     pub staleness: SignedDuration,
 }
@@ -109,7 +112,9 @@ impl Ledger {
     pub fn check(&mut self, commit: &Commit, store: &Store) -> Holds {
         self.take_down(commit);
         self.sides.take_down(commit);
+        self.hosts.take_down(commit, store);
         sides::check(self, commit, store)?;
+        hosts::check(self, commit, store)?;
         if let (Some(Object::Route(after)), Some(Object::Route(before))) = (&commit.after, &commit.before) {
             self.check_route(commit, before, after)?;
         }
@@ -129,6 +134,7 @@ impl Ledger {
             ends::an_end_is_final(before, after)?;
             ends::an_end_says_why(after)?;
             ends::events_go_forward(before, after)?;
+            ends::a_wait_tells_its_end(before, after, commit.at)?;
         }
         if let Some(object) = &commit.after {
             ends::conditions_are_consistent(object)?;

@@ -59,7 +59,7 @@ impl Sides {
                 }
             }
             (_, Some(Object::Group(group))) => {
-                let replicas = group.spec.service.as_ref().map_or(0, |s| s.replicas);
+                let replicas = group.spec.service.as_deref().map_or(0, |s| s.replicas);
                 self.wanted.entry(commit.key.1.clone()).or_default().push((commit.at, replicas));
             }
             (None, Some(Object::TaskSet(made))) if matches!(commit.by, Actor::Controller(..)) => {
@@ -124,6 +124,7 @@ pub fn check(ledger: &Ledger, commit: &Commit, store: &Store) -> Holds {
                 return Ok(());
             }
             the_original_outlives_its_wait(ledger, commit.at, key, after)?;
+            the_last_that_answers_is_not_ended(ledger, key, after, store)?;
             for service in selecting(store, after) {
                 no_side_in_use_is_touched(ledger, commit.at, &service, "scaled down", store)?;
             }
@@ -137,6 +138,34 @@ pub fn check(ledger: &Ledger, commit: &Commit, store: &Store) -> Holds {
         (Some(Object::Service(_)), None) => only_a_deleted_group_deletes(ledger, key, 1),
         _ => Ok(()),
     }
+}
+
+/// An original's end is not put on record while nobody answers on the other side. Behind a front Service that may be somebody's own
+/// pods, which no target group sends to.
+fn the_last_that_answers_is_not_ended(
+    ledger: &Ledger,
+    key: &Key,
+    task_set: &TaskSet,
+    store: &Store,
+) -> Holds {
+    let by = store.deployment(&key.1).filter(|_| key.0 == Kind::Deployment);
+    let ended = by.and_then(|d| d.status.as_ref()).and_then(|s| s.termination_time);
+    let own = by.and_then(|d| d.metadata.uid.clone());
+    let Some(ended) = ended.filter(|_| own != task_set.deployment_uid) else { return Ok(()) };
+    let since = ended - ledger.staleness;
+    for service in selecting(store, task_set) {
+        let targets = groups(store).filter_map(|g| g.spec.service.as_deref());
+        let others = targets
+            .filter(|t| t.production_listener.http_route.is_some() && t.target_groups.contains(&service))
+            .filter_map(|t| t.other_than(&service));
+        for other in others {
+            if ledger.sides.was_dead(other, since) && ledger.sides.was_alive(&service, since) {
+                let words = format!("{} behind {service}, and {other} is dead", task_set.name);
+                return Err(Breach::new("the_last_that_answers_is_not_ended", words));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The Services that send to a task set.
@@ -189,7 +218,7 @@ fn no_front_for_the_dead(
 ) -> Holds {
     let since = at - ledger.staleness;
     let is_front = groups(store).any(|g| {
-        let front = g.spec.service.as_ref().and_then(|s| s.production_listener.service.as_ref());
+        let front = g.spec.service.as_deref().and_then(|s| s.production_listener.service.as_ref());
         front.is_some_and(|f| f.name == after.name)
     });
     let services = store.all(Kind::Service).filter_map(Object::service);
@@ -293,7 +322,7 @@ fn the_original_outlives_its_wait(ledger: &Ledger, at: Timestamp, key: &Key, tas
         return Ok(());
     };
     let status = deployment.status.clone().unwrap_or_default();
-    let Some(service) = status.resolved.as_ref().and_then(|r| r.service.as_ref()) else { return Ok(()) };
+    let Some(service) = status.resolved.as_ref().and_then(|r| r.service.as_deref()) else { return Ok(()) };
     let original = service.original.as_ref().and_then(|o| o.task_set.as_ref());
     if original != Some(&task_set.name) {
         return Ok(());
@@ -336,7 +365,7 @@ fn a_rollback_makes_none_while_the_original_stands(ledger: &Ledger, key: &Key, s
     let info = rollback.status.as_ref().and_then(|s| s.rollback_info.as_ref());
     let failed = info.and_then(|i| i.rollback_triggering_deployment.as_ref());
     let failed = failed.and_then(|name| ledger.deployments.get(name)).and_then(|d| d.status.as_ref());
-    let resolved = failed.and_then(|s| s.resolved.as_ref()).and_then(|r| r.service.as_ref());
+    let resolved = failed.and_then(|s| s.resolved.as_ref()).and_then(|r| r.service.as_deref());
     let original = resolved.and_then(|s| s.original.as_ref());
     let stands = original.is_some_and(|o| o.task_set.as_ref().is_none_or(|t| store.task_set(t).is_some()));
     if stands {
@@ -367,7 +396,7 @@ pub fn nothing_is_left_running(store: &Store) -> Holds {
     }
     let has_moved_nothing = |d: &Deployment| {
         let status = d.status.as_ref();
-        let service = status.and_then(|s| s.resolved.as_ref()).and_then(|r| r.service.as_ref());
+        let service = status.and_then(|s| s.resolved.as_ref()).and_then(|r| r.service.as_deref());
         let has_moved = status.and_then(|s| s.traffic.as_ref()).is_some_and(|t| !t.steps.is_empty());
         d.phase().has_ended() && !has_moved && service.is_some_and(|s| s.original.is_some())
     };

@@ -48,11 +48,16 @@ pub fn only_weights_change(before: &Route, after: &Route) -> Holds {
 pub fn the_pair_keeps_its_sum(deployment: &Deployment, before: &Route, after: &Route) -> Holds {
     let Some(mut pair) = pair(deployment) else { return Ok(()) };
     let resolved = deployment.status.as_ref().and_then(|s| s.resolved.as_ref());
-    if let Some(service) = resolved.and_then(|r| r.service.as_ref())
+    if let Some(service) = resolved.and_then(|r| r.service.as_deref())
         && service.production.name != after.name
     {
         // The test listener's are the two target groups, whoever serves.
-        pair.0.clone_from(&service.other_target_group);
+        let side = if service.production.is_service && pair.1 == service.production.name {
+            &mut pair.1
+        } else {
+            &mut pair.0
+        };
+        side.clone_from(&service.other_target_group);
     }
     for (index, (old, new)) in before.rules.iter().zip(&after.rules).enumerate() {
         let others = |rule: &Rule| -> Vec<Backend> {

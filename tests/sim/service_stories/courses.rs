@@ -12,7 +12,10 @@ const HOOKS: &[(&str, &str)] = &[
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    [swaps(), sides(), waits(), sizes(), fronts()].into_iter().flatten().collect()
+    [swaps(), sides(), waits(), deaths(), sizes(), pods(), fronts(), foreigners()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn swaps() -> Vec<Story> {
@@ -143,6 +146,18 @@ fn waits() -> Vec<Story> {
             w.then("continues d1", waits_for_termination("d1"), 1_000, |w| go_on(w, "d1"));
             w
         }),
+        Story::new("service/kept_alive_and_lost_sight_of", || {
+            let kept = json!({"blueGreen": {"terminateOriginal": {"action": "KeepAlive", "wait": "0s"}}});
+            let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", kept));
+            deploys(&mut w, "d1", "web-2");
+            w.then("points web-a at something else", all_ended(1), 1_000, |w| {
+                edit_service(w, A, |s| s.selector = labels(&[("app", "else")]));
+            });
+            w.then("creates Deployment d2 of PodTemplate web-3", at_once, 1_000, |w| {
+                deploy(w, "d2", &appspec("web-3", &[]));
+            });
+            w
+        }),
         Story::new("service/keep_alive_until_the_next_install", || {
             let kept = json!({"blueGreen": {"terminateOriginal": {"action": "KeepAlive", "wait": "0s"}}});
             let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", kept));
@@ -150,6 +165,27 @@ fn waits() -> Vec<Story> {
             w.then("creates Deployment d2 of PodTemplate web-3", all_ended(1), 1_000, |w| {
                 deploy(w, "d2", &appspec("web-3", &[]));
             });
+            w
+        }),
+    ]
+}
+
+/// While the original waits for its end.
+fn deaths() -> Vec<Story> {
+    vec![
+        Story::new("service/replacement_dies_in_the_termination_wait", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("web-b's pods crash for good", waits_for_termination("d1"), 5_000, |w| {
+                evict(w, B, Some("crash"));
+            });
+            w
+        }),
+        Story::new("service/replacement_is_away_in_the_termination_wait", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("web-b's pods are not ready", waits_for_termination("d1"), 5_000, |w| flap(w, B, false));
+            w.then("they are again", at_once, 30_000, |w| flap(w, B, true));
             w
         }),
     ]
@@ -259,6 +295,58 @@ fn fronts() -> Vec<Story> {
         Story::new("service/front_service_refuses_linear", || {
             let mut w = fronted(1, Pace::calm(), linear());
             deploys(&mut w, "d1", "web-2");
+            w
+        }),
+    ]
+}
+
+/// One of two pods.
+fn pods() -> Vec<Story> {
+    vec![
+        Story::new("service/one_pod_ceases_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("a pod of web-b ceases", weight_is(B, 25), 5_000, |w| flap_one(w, B, false));
+            w.then("it is ready again", at_once, 90_000, |w| flap_one(w, B, true));
+            w
+        }),
+        Story::new("service/one_pod_stays_away_mid_shift", || {
+            let mut w = standing(1, Pace::calm(), rolling_back(), json!({"installTimeout": "5m"}));
+            deploys(&mut w, "d1", "web-2");
+            w.then("a pod of web-b ceases", weight_is(B, 25), 5_000, |w| flap_one(w, B, false));
+            w
+        }),
+        Story::new("service/one_pod_of_the_original_is_enough_on_the_way_back", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("a pod of web-a ceases", weight_is(B, 25), 5_000, |w| flap_one(w, A, false));
+            w.then("stops d1", weight_is(B, 50), 5_000, |w| stop(w, "d1", None));
+            w
+        }),
+    ]
+}
+
+/// What becomes of an original that is not Sluice's.
+fn foreigners() -> Vec<Story> {
+    vec![
+        Story::new("service/front_service_keeps_a_foreign_original_in_words", || {
+            let listener = json!({"productionListener": {"service": {"name": "web"}}, "testListener": null});
+            let mut w = empty(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", json!({})), listener);
+            legacy(&mut w, "web");
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
+            w
+        }),
+        Story::new("service/foreign_original_waits_for_a_stop", || {
+            let mut w = foreign(1, Pace::calm(), rolling_back(), json!({}));
+            deploys(&mut w, "d1", "web-2");
+            w.then("stops d1", weight_is(B, 100), 30_000, |w| stop(w, "d1", None));
+            w
+        }),
+        Story::new("service/foreign_original_is_left_by_a_stop", || {
+            let mut w = foreign(1, Pace::calm(), linear(), json!({}));
+            deploys(&mut w, "d1", "web-2");
+            w.then("stops d1", weight_is(B, 100), 30_000, |w| stop(w, "d1", None));
             w
         }),
     ]

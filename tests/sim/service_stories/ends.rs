@@ -4,7 +4,10 @@ use super::*;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    [failures(), stops(), interruptions(), installs(), groups()].into_iter().flatten().collect()
+    [failures(), stops(), interruptions(), installs(), groups(), owed(), anew()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn failures() -> Vec<Story> {
@@ -202,6 +205,107 @@ fn groups() -> Vec<Story> {
             w.then("creates Deployment d2 of PodTemplate web-3", at_once, 10_000, |w| {
                 deploy(w, "d2", &appspec("web-3", &[]));
             });
+            w
+        }),
+    ]
+}
+
+/// Rollbacks that are owed while something else of their group is missing.
+fn owed() -> Vec<Story> {
+    let stopped = || {
+        let mut w = plain(rolling_back());
+        deploys(&mut w, "d1", "web-2");
+        w
+    };
+    vec![
+        Story::new("service/rolled_back_without_its_application", move || {
+            let mut w = stopped();
+            w.then("deletes the Application and the configuration", weight_is(B, 50), 5_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Application, "shop".into()));
+                w.store.delete(&Actor::User, &(Kind::Config, "linear-25".into()));
+            });
+            w.then("creates Deployment d2 of PodTemplate web-3", at_once, 1_000, |w| {
+                deploy(w, "d2", &appspec("web-3", &[]));
+            });
+            w.then("stops d1", at_once, 1_000, |w| stop(w, "d1", None));
+            w
+        }),
+        Story::new("service/rolled_back_when_nobody_shares_its_target_group", move || {
+            let mut w = stopped();
+            let other = |name: &str| {
+                let service = json!({"targetGroups": [name, "web-c"], "productionListener": {"httpRoute": {"name": "else"}}, "testListener": null});
+                spec(linear(), service)
+            };
+            let group = sluice::api::DeploymentGroup::new("an-older-one", read(other("web-d")));
+            super::super::setup::create(&mut w, Object::Group(group.into()));
+            w.then("the older group names web-b too", weight_is(B, 50), 5_000, move |w| {
+                edit_named_group(w, "an-older-one", |g| g.spec = read(other(B)));
+            });
+            w.then("stops d1", at_once, 10_000, |w| stop(w, "d1", None));
+            w.then("it does so no longer", at_once, 90_000, move |w| {
+                edit_named_group(w, "an-older-one", |g| g.spec = read(other("web-d")));
+            });
+            w
+        }),
+        Story::new("service/group_deleted_before_the_rollback_has_its_turn", move || {
+            let mut w = stopped();
+            w.then("stops d1", weight_is(B, 50), 5_000, |w| stop(w, "d1", None));
+            w.then("deletes the group", phase_is("d1", Phase::Stopped), 0, |w| {
+                w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            });
+            w
+        }),
+    ]
+}
+
+/// Rollbacks whose listeners are not the ones that their Deployment began with.
+fn anew() -> Vec<Story> {
+    let removes = |w: &mut World, name: &str| w.store.delete(&Actor::User, &(Kind::Route, name.into()));
+    vec![
+        Story::new("service/route_made_anew_mid_shift", move || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes both routes", weight_is(B, 50), 5_000, move |w| {
+                removes(w, ROUTE);
+                removes(w, TEST_ROUTE);
+            });
+            w.then("makes them anew, with a rule more", at_once, 1_000, |w| {
+                super::super::setup::create(w, route(ROUTE, &[(A, 40), (B, 60)]));
+                edit_route(w, ROUTE, |r| r.rules.insert(0, super::super::setup::rule("/else", "else")));
+                super::super::setup::create(w, route(TEST_ROUTE, &[(A, 0), (B, 1)]));
+            });
+            w
+        }),
+        Story::new("service/route_made_anew_during_the_rollback", move || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes the route", weight_is(B, 50), 5_000, move |w| removes(w, ROUTE));
+            w.then("stops d1", at_once, 1_000, |w| stop(w, "d1", None));
+            w.then("makes it anew", at_once, 600_000, |w| {
+                super::super::setup::create(w, route(ROUTE, &[(A, 40), (B, 60)]));
+            });
+            w
+        }),
+        Story::new("service/front_service_made_anew_mid_way", || {
+            let events = json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}});
+            let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", events));
+            http_hook(&mut w, "check", "never");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
+            let event = event_is("d1", EventName::AfterAllowTraffic, EventStatus::InProgress);
+            w.then("makes Service web anew, as it was", event, 5_000, |w| {
+                let was = w.store.service("web").map(|s| s.selector.clone()).unwrap_or_default();
+                w.store.delete(&Actor::User, &(Kind::Service, "web".into()));
+                target_group(w, "web", &was);
+            });
+            w
+        }),
+        Story::new("service/front_service_with_a_test_route_gives_a_foreign_original_back", || {
+            let listener = json!({"productionListener": {"service": {"name": "web"}}});
+            let events = json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}});
+            let mut w = empty(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", events), listener);
+            legacy(&mut w, "web");
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
             w
         }),
     ]

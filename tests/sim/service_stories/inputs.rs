@@ -7,7 +7,8 @@ type Tell = fn() -> World;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    let all: Vec<(&str, Tell)> = [before(), edits(), during()].into_iter().flatten().collect();
+    let all = [before(), edits(), seen(), during(), target_groups()];
+    let all: Vec<(&str, Tell)> = all.into_iter().flatten().collect();
     all.into_iter().map(|(name, tell)| Story::new(format!("service/{name}"), tell)).collect()
 }
 
@@ -116,6 +117,45 @@ fn edits() -> Vec<(&'static str, Tell)> {
     ]
 }
 
+/// What somebody adds to the route, changes of a port, or wants meanwhile.
+fn seen() -> Vec<(&'static str, Tell)> {
+    vec![
+        ("target_port_changed_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("sends web-b to another port", weight_is(B, 50), 5_000, |w| {
+                edit_service(w, B, |s| s.target_ports = vec!["9090".into()]);
+            });
+            w.then("sends it back", weight_is(B, 50), 90_000, |w| {
+                edit_service(w, B, |s| s.target_ports = vec!["8080".into()]);
+            });
+            w
+        }),
+        ("rule_added_mid_shift", || {
+            let mut w = plain(linear());
+            deploys(&mut w, "d1", "web-2");
+            w.then("adds a rule that sends to web-a", weight_is(B, 50), 5_000, |w| {
+                edit_route(w, ROUTE, |r| r.rules.push(super::super::setup::rule("/v2", A)));
+            });
+            let holds = |s: &Store| {
+                let status = s.deployment("d1").and_then(|d| d.status.clone());
+                status.is_some_and(|s| s.conditions.iter().any(|c| c.reason == "WeightsChanged"))
+            };
+            w.then("sends it to web-b", holds, 60_000, |w| {
+                edit_route(w, ROUTE, |r| r.rules[1] = super::super::setup::rule("/v2", B));
+            });
+            w
+        }),
+        ("scaled_while_a_deployment_waits", || {
+            let mut w = of(appspec("web-9", &[]));
+            w.then("wants 5 pods", at_once, 30_000, |w| resize(w, 5));
+            w.then("wants 1 pod", at_once, 30_000, |w| resize(w, 1));
+            w.then("creates PodTemplate web-9", at_once, 30_000, |w| pod_template(w, "web-9", "starts"));
+            w
+        }),
+    ]
+}
+
 /// What somebody does to other objects meanwhile.
 fn during() -> Vec<(&'static str, Tell)> {
     vec![
@@ -153,4 +193,62 @@ fn during() -> Vec<(&'static str, Tell)> {
             w
         }),
     ]
+}
+
+/// What somebody does to the target groups themselves.
+fn target_groups() -> Vec<(&'static str, Tell)> {
+    vec![
+        ("selector_changed_again_and_again", || {
+            let mut w = plain(rolling_back());
+            pod_template(&mut w, "web-9", "slow");
+            deploys(&mut w, "d1", "web-9");
+            let event = || event_is("d1", EventName::Install, EventStatus::InProgress);
+            for after in [2_000, 5_000, 5_000, 28_000, 5_000] {
+                w.then("points web-b at something else", event(), after, |w| {
+                    edit_service(w, B, |s| s.selector = labels(&[("app", "else")]));
+                });
+            }
+            w
+        }),
+        ("primary_target_group_deleted", || {
+            let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", json!({})));
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes Service web-b", all_ended(1), 10_000, |w| deletes(w, B));
+            w
+        }),
+        ("primary_target_group_deleted_without_a_record", || {
+            let mut w = plain(linear());
+            w.then("deletes Service web-a", at_once, 10_000, |w| deletes(w, A));
+            w
+        }),
+        ("original_target_group_deleted_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes Service web-a", weight_is(B, 50), 5_000, |w| deletes(w, A));
+            w
+        }),
+        ("replacement_target_group_deleted_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes Service web-b", weight_is(B, 50), 5_000, |w| deletes(w, B));
+            w
+        }),
+        ("foreign_target_group_deleted_mid_shift", || {
+            let mut w = foreign(1, Pace::calm(), rolling_back(), json!({}));
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
+            w.then("deletes Service web-a", weight_is(B, 75), 5_000, |w| deletes(w, A));
+            w
+        }),
+        ("foreign_original_is_not_ready", || {
+            let mut w = foreign(1, Pace::calm(), rolling_back(), json!({}));
+            w.then("its pods cease", at_once, 500, |w| flap(w, A, false));
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+    ]
+}
+
+fn deletes(world: &mut World, service: &str) {
+    world.store.delete(&Actor::User, &(Kind::Service, service.into()));
 }

@@ -62,12 +62,12 @@ pub async fn after_traffic(mut story: Story) {
     assert_eq!(story.record.shares("hello-b"), [0, 100, 0]);
 }
 
-async fn test_is_back(story: &Story) {
+pub(super) async fn test_is_back(story: &Story) {
     let test = story.get(ROUTE, "hello-test").await;
     assert_eq!(crate::record::share(&test["spec"]["rules"][0], "hello-a"), 100, "{}", test["spec"]);
 }
 
-async fn stop(story: &Story) -> Value {
+pub(super) async fn stop(story: &Story) -> Value {
     story.patch(DEPLOYMENT, "to-2", &json!({"spec": {"stop": {}}})).await;
     let stopped = story.phase("to-2", "Stopped").await;
     assert_eq!(stopped["status"]["errorInformation"]["code"], "ManualStop");

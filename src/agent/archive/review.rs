@@ -1,0 +1,152 @@
+//! Looks at what was unpacked: names that some file systems take for one, links that leave or lead back to themselves.
+//!
+//! Judged when everything is there, since a link's way depends on the other links.
+
+use std::collections::{HashMap, VecDeque};
+
+use rustix::fs::{AtFlags, Dir, FileType};
+use unicode_normalization::UnicodeNormalization;
+
+use super::error::Error;
+use super::options::Options;
+use super::refusal::{Refusal, shown};
+use crate::agent::beneath::{Beneath, split};
+
+/// Links that one path may pass.
+const LINKS: usize = 40;
+
+/// Refuses the first name or link that breaks a rule below `tree`.
+pub(super) fn review(tree: &Beneath, options: &Options) -> Result<Vec<String>, Error> {
+    let allowed = &options.allowed;
+    let mut warnings = Vec::new();
+    let mut open = vec![String::new()];
+    while let Some(directory) = open.pop() {
+        let mut names: HashMap<String, String> = HashMap::new();
+        for (name, kind) in list(tree, &directory)? {
+            let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
+            match kind {
+                FileType::Directory => open.push(path),
+                FileType::Symlink if !allowed.outside_links => {
+                    if let Some(warning) = judge(tree, &path)? {
+                        warnings.push(warning);
+                    }
+                }
+                _ => {}
+            }
+            if allowed.clashes {
+                continue;
+            }
+            if let Some(other) = names.insert(folded(&name), name.clone()) {
+                let (a, b) = (beside(&directory, &other), beside(&directory, &name));
+                return Err(Refusal::NameClash(a.clone().min(b.clone()), a.max(b)).into());
+            }
+        }
+    }
+    warnings.truncate(100);
+    Ok(warnings)
+}
+
+fn beside(directory: &str, name: &str) -> String {
+    shown(format!("{directory}/{name}").trim_start_matches('/').as_bytes())
+}
+
+/// A name as a file system that knows no case and one spelling of Unicode keeps it.
+fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    name.nfd().flat_map(char::to_lowercase).nfc().collect()
+}
+
+fn list(tree: &Beneath, directory: &str) -> Result<Vec<(String, FileType)>, Error> {
+    let host = |errno: rustix::io::Errno| Error::Host {
+        action: "list",
+        path: directory.into(),
+        source: errno.into(),
+    };
+    let fd = tree.directory(directory).map_err(host)?;
+    let mut found = Vec::new();
+    for entry in Dir::read_from(&fd).map_err(host)? {
+        let entry = entry.map_err(host)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if matches!(name.as_str(), "." | "..") {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(&fd, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).map_err(host)?;
+                FileType::from_raw_mode(stat.st_mode)
+            }
+            known => known,
+        };
+        found.push((name, kind));
+    }
+    Ok(found)
+}
+
+/// Follows a link by hand, from its own directory on; gives a warning for one that leads to nothing.
+fn judge(tree: &Beneath, path: &str) -> Result<Option<String>, Error> {
+    let target = target_of(tree, path)?;
+    let leaves = || Refusal::LinkLeaves(shown(path.as_bytes()), shown(target.as_bytes()));
+    let loops = || Refusal::LinkLoops(shown(path.as_bytes()), shown(target.as_bytes()));
+    let mut place: Vec<String> = split(path).0.split('/').filter(|p| !p.is_empty()).map(Into::into).collect();
+    let mut ahead: VecDeque<String> = VecDeque::new();
+    let mut passed = 1;
+    if target.starts_with('/') {
+        return Err(leaves().into());
+    }
+    ahead.extend(target.split('/').map(Into::into));
+    let mut exists = true;
+    while let Some(part) = ahead.pop_front() {
+        match part.as_str() {
+            "" | "." => continue,
+            ".." => {
+                place.pop().ok_or_else(leaves)?;
+                continue;
+            }
+            _ => place.push(part),
+        }
+        let here = place.join("/");
+        match kind_of(tree, &here) {
+            Some(FileType::Symlink) => {
+                passed += 1;
+                if passed > LINKS {
+                    return Err(loops().into());
+                }
+                let next = target_of(tree, &here)?;
+                if next.starts_with('/') {
+                    return Err(leaves().into());
+                }
+                place.pop();
+                next.rsplit('/').for_each(|part| ahead.push_front(part.into()));
+            }
+            Some(_) => {}
+            None => exists = false,
+        }
+    }
+    let end = place.join("/");
+    let is_around =
+        end.is_empty() || path.strip_prefix(end.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    if exists && is_around {
+        return Err(loops().into());
+    }
+    Ok((!exists).then(|| {
+        format!("the bundle's link {} leads to nothing, {}", shown(path.as_bytes()), shown(target.as_bytes()))
+    }))
+}
+
+fn kind_of(tree: &Beneath, path: &str) -> Option<FileType> {
+    let (directory, name) = split(path);
+    let directory = tree.directory(directory).ok()?;
+    let stat = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(FileType::from_raw_mode(stat.st_mode))
+}
+
+fn target_of(tree: &Beneath, path: &str) -> Result<String, Error> {
+    let host =
+        |errno: rustix::io::Errno| Error::Host { action: "read", path: path.into(), source: errno.into() };
+    let (directory, name) = split(path);
+    let directory = tree.directory(directory).map_err(host)?;
+    let target = rustix::fs::readlinkat(&directory, name, Vec::new()).map_err(host)?;
+    Ok(target.to_string_lossy().into_owned())
+}

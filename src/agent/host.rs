@@ -1,0 +1,313 @@
+//! A host and what was done on it: the folders, the journal, and the events of Deployments one after the other.
+//!
+//! An event is put on record before anything of it is done, and its end before anything of the next one.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::course::{self, Next, Orders};
+use super::cut::Cut;
+use super::download::{self, Supply};
+use super::environment::Inheritance;
+use super::event;
+use super::install;
+use super::journal::{Journal, Lasting, Record};
+use super::layout::{DeploymentDir, Mark, Root};
+use super::log::tail_of;
+use super::script::{Code, Failure};
+use super::{Error, archive, clock, process};
+use crate::api::deployment_status::Diagnostics;
+use crate::api::{EventName, EventStatus};
+use crate::source::bundle::FetchOptions;
+
+/// The pauses between tries to put the end of an event on record.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// How scripts and bundles are treated on this host.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where scripts run.
+    pub working_directory: WorkingDirectory,
+    /// What they get of the agent's environment.
+    pub inheritance: Inheritance,
+    /// How many of a group's revisions stay on the host.
+    pub max_revisions: usize,
+    /// The AppSpec's name, where it is not one of the usual ones.
+    pub appspec: Option<String>,
+    /// Which bundles are let through.
+    pub unpacking: archive::Options,
+    /// Which AppSpecs are.
+    pub installing: install::Options,
+    /// How bundles are fetched.
+    pub fetching: FetchOptions,
+    /// True if every event ends well at once, and nothing is done: see [`Configured::idle`](super::Configured::idle).
+    pub is_idle: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            working_directory: WorkingDirectory::Path("/".into()),
+            inheritance: Inheritance::default(),
+            max_revisions: 5,
+            appspec: None,
+            unpacking: archive::Options::default(),
+            installing: install::Options::default(),
+            fetching: FetchOptions::of_hosts(),
+            is_idle: false,
+        }
+    }
+}
+
+/// Where scripts run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkingDirectory {
+    /// In one folder of the host.
+    Path(PathBuf),
+    /// In the root of the revision whose script it is.
+    Revision,
+}
+
+impl WorkingDirectory {
+    /// The folder for scripts of the revision in `archive`.
+    pub fn of(&self, archive: &Path) -> PathBuf {
+        match self {
+            Self::Path(path) => path.clone(),
+            Self::Revision => archive.to_owned(),
+        }
+    }
+}
+
+/// The end of an event.
+#[derive(Clone, Debug)]
+struct End {
+    group: String,
+    event: EventName,
+    status: EventStatus,
+    diagnostics: Option<Diagnostics>,
+    time: Timestamp,
+}
+
+impl End {
+    /// The one that has come now.
+    fn of(group: &str, event: EventName, outcome: Result<Option<Diagnostics>, (Failure, String)>) -> Self {
+        let (status, diagnostics) = match outcome {
+            Ok(said) => (EventStatus::Succeeded, said),
+            Err((failure, log_tail)) => (EventStatus::Failed, Some(diagnostics(&failure, log_tail))),
+        };
+        Self { group: group.to_owned(), event, status, diagnostics, time: clock::now() }
+    }
+}
+
+/// A host.
+#[derive(Debug)]
+pub struct Host {
+    /// Where things lie.
+    pub root: Root,
+    /// How things are done.
+    pub settings: Settings,
+    /// Given when even what runs must end.
+    pub cut: Cut,
+    journal: Mutex<Journal>,
+    /// What ended at the start and the disk had no room for.
+    owed: Mutex<Vec<End>>,
+    changes: watch::Sender<()>,
+}
+
+impl Host {
+    /// Takes the root folder and puts in order what an earlier life of the agent left: an installation that was cut off is ended forward
+    /// or back, a script that still runs is ended, and the event that ran has failed. It is not run again.
+    pub async fn open(root: Root, settings: Settings) -> Result<Self, Error> {
+        let journal = Mutex::new(Journal::open(&root.own("journal"))?);
+        let (owed, changes) = (Mutex::default(), watch::Sender::new(()));
+        let host = Self { root, settings, cut: Cut::default(), journal, owed, changes };
+        // No event goes on after a start.
+        download::clear(&host.root);
+        let recovered = install::recover(&host.root.installed())?;
+        for (group, outcome) in &recovered {
+            if let Err(error) = outcome {
+                tracing::error!(group, %error, reason = error.reason(), "an installation that was cut off could not be put in order; it is tried again before the group's next one");
+            }
+        }
+        let interrupted: Vec<Record> =
+            host.journal().in_order().into_iter().filter(|r| r.running().is_some()).cloned().collect();
+        for record in &interrupted {
+            let of_group = recovered.iter().find(|(group, _)| group == record.group());
+            host.end_interrupted(record, of_group.map(|(_, outcome)| outcome)).await;
+        }
+        Ok(host)
+    }
+
+    async fn end_interrupted(
+        &self,
+        record: &Record,
+        install: Option<&Result<install::Recovered, install::Error>>,
+    ) {
+        let Some(event) = record.running() else { return };
+        let mut message = format!(
+            "{event} was under way when the agent or the host ended; it is not run again, and may have been done in part"
+        );
+        let mut script = String::new();
+        if let Some(process) = &record.process {
+            script.clone_from(&process.script);
+            if process::end_leftover(process).await {
+                message += "; its script was still running and has been ended";
+            }
+        }
+        match install {
+            Some(Ok(recovered)) => {
+                let is_new = recovered.is_installed;
+                let which = if is_new { "this revision's files are" } else { "the earlier revision is" };
+                message += &format!("; {which} in place, whole");
+            }
+            Some(Err(error)) => {
+                message += &format!(
+                    "; its files could not be put in order, which is tried again before the group's next installation: {}: {error}",
+                    error.reason()
+                );
+            }
+            None => {}
+        }
+        tracing::warn!(deployment = record.assignment.deployment, %event, "{message}");
+        let log = self.dir(record).ok().map(|dir| tail_of(&dir.log())).unwrap_or_default();
+        let failure = Failure { code: Code::AgentRestarted, script, message };
+        let end = End::of(record.group(), event, Err((failure, log)));
+        if let Err(error) = self.put_on_record(&end, Lasting::Yes) {
+            tracing::error!(%error, %event, "the end of an event could not be put on record; it is tried again before anything else is done");
+            self.owed().push(end);
+        }
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<End>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts on record what the disk had no room for at the start.
+    fn put_owed_on_record(&self) -> Result<(), Error> {
+        let mut owed = self.owed();
+        while let Some(end) = owed.last() {
+            self.put_on_record(end, Lasting::Yes)?;
+            owed.pop();
+        }
+        Ok(())
+    }
+
+    fn put_on_record(&self, end: &End, lasting: Lasting) -> Result<(), Error> {
+        let outcome = (end.status, end.diagnostics.clone());
+        self.journal().end(&end.group, end.event, outcome, end.time, lasting)?;
+        self.changed();
+        Ok(())
+    }
+
+    /// The journal; nobody holds it across a wait.
+    pub fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A group's newest Deployment as it stands now.
+    pub fn record(&self, group: &str) -> Option<Record> {
+        self.journal().record(group).cloned()
+    }
+
+    /// Hears of every change of the journal.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Tells everybody who listens that the journal has changed.
+    pub fn changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// The folder of a Deployment.
+    pub fn dir(&self, record: &Record) -> Result<DeploymentDir, Error> {
+        self.root.deployment(record.group(), &record.assignment.deployment)
+    }
+
+    /// Does what comes next for a group's Deployment, and says what that was.
+    pub async fn step(&self, group: &str, orders: Orders, supply: &Supply) -> Result<Next, Error> {
+        self.put_owed_on_record()?;
+        let Some(record) = self.record(group).filter(|r| r.end.is_none()) else { return Ok(Next::Wait) };
+        let next = course::next(&record, orders);
+        match next {
+            Next::Wait => {}
+            Next::Run(event) => event::run(self, &record, event, supply).await?,
+            Next::Finish(status) => self.finish(&record, status)?,
+        }
+        Ok(next)
+    }
+
+    /// Puts an event on record before it is done.
+    pub fn begin_event(&self, group: &str, event: EventName, lasting: Lasting) -> Result<(), Error> {
+        self.journal().begin(group, event, clock::now(), lasting)?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Puts an event's end on record. However long the disk is full, it is not lost: an error comes only when what runs must end, and the
+    /// next start finds the event without an end.
+    pub async fn end_event(
+        &self,
+        group: &str,
+        event: EventName,
+        outcome: Result<Option<Diagnostics>, (Failure, String)>,
+        lasting: Lasting,
+    ) -> Result<(), Error> {
+        let end = End::of(group, event, outcome);
+        let mut pause = PAUSES.0;
+        while let Err(error) = self.put_on_record(&end, lasting) {
+            tracing::error!(%error, %event, "the end of an event could not be put on record; trying again");
+            tokio::select! {
+                () = clock::sleep(pause) => pause = (pause * 2).min(PAUSES.1),
+                () = self.cut.wait() => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the end of a Deployment on record. One that succeeded in whole is what its group has installed from now on.
+    pub fn finish(&self, record: &Record, status: EventStatus) -> Result<(), Error> {
+        let has_installed =
+            record.event(EventName::Install).is_some_and(|e| e.status == EventStatus::Succeeded);
+        if status == EventStatus::Succeeded && has_installed {
+            self.root.set_mark(record.group(), Mark::LastSuccessful, &self.dir(record)?)?;
+        }
+        self.journal().finish(record.group(), status, clock::now())?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Something that people should know of a Deployment.
+    pub fn tell(&self, group: &str, messages: impl IntoIterator<Item = String>) -> Result<(), Error> {
+        for message in messages {
+            tracing::warn!(group, "{message}");
+            self.journal().tell(group, &message)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is told of an event that failed, within what the API takes.
+fn diagnostics(failure: &Failure, log_tail: String) -> Diagnostics {
+    Diagnostics {
+        error_code: failure.code.to_string(),
+        script_name: shortened(&failure.script, 253),
+        message: shortened(&failure.message, 2_048),
+        log_tail,
+    }
+}
+
+/// At most that many characters; what is left out is seen to be.
+pub fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! For tests: a disk that is soon full, has few inodes, or is read-only. Needs root; without it the tests that use one say so and pass.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A file system in memory, mounted in a directory of its own.
+pub struct SmallDisk {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl SmallDisk {
+    /// Of `kibibytes` with room for `inodes` files; nothing where that may not be mounted.
+    pub fn of(kibibytes: u64, inodes: u64) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = std::fs::canonicalize(folder.path()).unwrap().join("disk");
+        std::fs::create_dir(&path).unwrap();
+        let options = format!("size={kibibytes}k,nr_inodes={inodes}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(&path).status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            eprintln!("nothing may be mounted here: what a full disk does is not tested");
+            return None;
+        }
+        Some(Self { _folder: folder, path })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes and inodes that are free.
+    pub fn free(&self) -> (u64, u64) {
+        let stat = rustix::fs::statvfs(&self.path).unwrap();
+        (stat.f_bfree * stat.f_frsize, stat.f_ffree)
+    }
+
+    pub fn remount(&self, how: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.path).status();
+        assert!(done.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l"]).arg(&self.path).status();
+    }
+}

@@ -1,0 +1,11 @@
+//! Runs the real `sluice-agent` on this machine, without any cluster: bundles and scripts in folders of their own, deployed one
+//! after the other as on a host. What it does against an API server is tested where there is one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
+
+mod bundles;
+mod courses;
+mod cut_off;
+mod host;
+mod killed;
+mod scripts;
+mod usage;
