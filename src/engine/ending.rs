@@ -139,6 +139,13 @@ fn percent_now(draft: &Draft<'_>) -> Option<i32> {
     draft.facts.route.as_deref().and_then(|r| weights::share(r, production.pair)).or(recorded)
 }
 
+/// True if the listener sends to neither side any more.
+fn has_strayed(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let production = Production::of(resolved);
+    let route = draft.facts.route.as_deref().filter(|_| !production.is_still());
+    route.is_some_and(|r| weights::share(r, production.pair).is_none())
+}
+
 fn close_events(draft: &mut Draft<'_>) {
     let now = draft.now;
     for event in &mut draft.status.lifecycle_events {
@@ -175,6 +182,7 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         && resolved.service.as_deref().is_some_and(|s| service::install::points_at_replacement(draft, s));
     let repair = match &resolved.server {
         Some(_) => server::words::repair(&draft.status),
+        None if has_strayed(draft, &resolved) => words::strayed(&resolved),
         None => words::repair(&resolved, percent.unwrap_or(0), stands),
     };
     if end.rollback != Rollback::Never {

@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
-use super::facts::RouteFact;
+use super::facts::{RouteFact, ServiceFact};
 use super::production::{self, Production};
 use super::service::all_ready;
 use super::service::install::points_at;
@@ -16,6 +16,7 @@ use super::shift_follow::{self, Stand};
 use super::weights::{self, Pair};
 use super::words;
 use crate::api::condition::Verdict as Says;
+use crate::api::deployment_snapshot::ResolvedSide;
 use crate::api::deployment_status::{Resolved, Step};
 use crate::api::duration::Spoken;
 use crate::api::{EventName, EventStatus, RoutingType, TrafficRouting};
@@ -27,6 +28,8 @@ pub const EVENT_TIMEOUT: SignedDuration = SignedDuration::from_secs(3_600);
 
 /// The reason while somebody else's weights stand in the route.
 pub const WEIGHTS_CHANGED: &str = "WeightsChanged";
+/// The reason while a side's Service sends to somebody else's pods.
+pub const SELECTOR_CHANGED: &str = "SelectorChanged";
 
 /// How the shift stands after a look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,29 +212,49 @@ pub fn original_lives(draft: &Draft<'_>, production: &Production<'_>) -> bool {
     draft.facts.services.get(production.pair.original).and_then(|s| s.ready).is_some_and(|n| n > 0)
 }
 
-/// Holds while somebody else has pointed the replacement's Service at other pods.
+/// Holds while somebody else has pointed a side's Service at other pods.
 fn repointed(draft: &mut Draft<'_>, resolved: &Resolved) -> Option<Verdict> {
+    let cause = replacement_repointed(draft, resolved).or_else(|| original_repointed(draft, resolved))?;
+    let next = "no traffic moves until it is set back, or the deployment is stopped";
+    Some(hold(draft, SELECTOR_CHANGED, cause, next))
+}
+
+/// What somebody else has done to the replacement's Service, in words.
+pub fn replacement_repointed(draft: &Draft<'_>, resolved: &Resolved) -> Option<String> {
     let side = resolved.service.as_deref().map(|s| &s.replacement).filter(|s| s.task_set.is_some())?;
     let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;
     if points_at(found, side) {
         return None;
     }
-    let cause = if found.selector == side.selector {
-        format!(
+    if found.selector == side.selector {
+        return Some(format!(
             "somebody else changed a targetPort of Service {}: this deployment left all of them at {}",
             side.target_group,
             side.target_port.as_deref().unwrap_or_default()
-        )
-    } else {
-        format!(
-            "somebody else changed the selector of Service {}: it has {}, this deployment left it at {}",
-            side.target_group,
-            selector_text(&found.selector),
-            selector_text(&side.selector)
-        )
-    };
-    let next = "no traffic moves there until it is set back, or the deployment is stopped";
-    Some(hold(draft, "SelectorChanged", cause, next))
+        ));
+    }
+    Some(selector_changed(found, side, "this deployment left it at"))
+}
+
+/// The same of the original's Service, whose share of the traffic others would have. What a rollback leaves is no matter.
+pub fn original_repointed(draft: &Draft<'_>, resolved: &Resolved) -> Option<String> {
+    let side = resolved.service.as_deref()?.original.as_ref().filter(|_| !draft.status.is_rollback())?;
+    // Behind a front Service that is somebody's own its selector is the very thing that is switched.
+    if side.target_group == Production::of(resolved).listener {
+        return None;
+    }
+    let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;
+    (found.selector != side.selector)
+        .then(|| selector_changed(found, side, "when this deployment began it had"))
+}
+
+fn selector_changed(found: &ServiceFact, side: &ResolvedSide, left: &str) -> String {
+    format!(
+        "somebody else changed the selector of Service {}: it has {}, {left} {}",
+        side.target_group,
+        selector_text(&found.selector),
+        selector_text(&side.selector)
+    )
 }
 
 /// Whether a side can take traffic.

@@ -180,21 +180,39 @@ pub fn repair(resolved: &Resolved, percent: i32, stands: bool) -> String {
     }
 }
 
-/// What stands without production traffic, and where the test listener points.
+/// What is said of traffic that somebody else sends past both sides.
+pub fn strayed(resolved: &Resolved) -> String {
+    let production = Production::of(resolved);
+    let Pair { original, replacement, .. } = production.pair;
+    format!(
+        "{} sends to neither {original} nor {replacement} any more. To repair, let it send to one of the two (kubectl edit {}), then deploy again.",
+        production.described(),
+        production.resource()
+    )
+}
+
+/// What stands on both sides of a split, or without production traffic, and where the test listener points.
 fn left_standing(service: &ResolvedService, percent: i32) -> String {
-    let idle = match (percent, &service.original) {
-        (0, _) => Some(&service.replacement),
-        (100, original) => original.as_ref(),
+    let stands = match (percent, &service.original) {
+        (0, _) => idle(&service.replacement),
+        (100, original) => original.as_ref().and_then(idle),
+        (_, Some(original)) => {
+            Some(format!(" {} and {} are left as they are.", side(original), side(&service.replacement)))
+        }
         _ => None,
     };
-    let idle = idle.and_then(|side| side.task_set.as_ref()).map(|name| {
-        format!(" Task set {name} is left as it is; the next deployment to its target group scales it down.")
-    });
     let tested = service
         .test
         .as_ref()
         .map(|listener| format!(" HTTPRoute {}, the test listener, stays where it points.", listener.name));
-    [idle, tested].into_iter().flatten().collect()
+    [stands, tested].into_iter().flatten().collect()
+}
+
+fn idle(side: &ResolvedSide) -> Option<String> {
+    let name = side.task_set.as_ref()?;
+    Some(format!(
+        " Task set {name} is left as it is; the next deployment to its target group scales it down."
+    ))
 }
 
 /// How all traffic gets back to the original. What Sluice did not make is no revision that could be deployed again.

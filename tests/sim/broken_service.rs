@@ -99,6 +99,27 @@ const BROKEN: &[(&str, &str, Mind)] = &[
         }
         decide(&facts, now)
     }),
+    ("the_last_that_answers_is_not_ended", "service/replacement_dies_in_the_termination_wait", |f, now| {
+        // Takes anybody's word for it that the replacement answers.
+        let mut facts = f.clone();
+        if let Some(side) = facts.services.get_mut(B).filter(|s| s.ready == Some(0)) {
+            (side.ready, side.ready_since) = (Some(2), Some(now - SignedDuration::from_hours(1)));
+            side.ready_of = side.selector.get(TASK_SET_LABEL).map(|t| (t.clone(), 2)).into_iter().collect();
+        }
+        decide(&facts, now)
+    }),
+    ("a_step_has_all_pods", "service/one_pod_stays_away_mid_shift", |f, now| {
+        // Takes the first pod for all of them.
+        let mut facts = f.clone();
+        for side in facts.services.values_mut().filter(|s| s.ready.is_some_and(|n| n > 0)) {
+            side.ready = Some(2);
+            side.ready_of.values_mut().for_each(|n| *n = 2);
+        }
+        for task_set in facts.task_sets.values_mut() {
+            (task_set.ready, task_set.is_observed) = (task_set.replicas, true);
+        }
+        decide(&facts, now)
+    }),
     ("only_own_task_sets_are_scaled", "service/foreign_original", |f, now| {
         let legacy =
             ScaleTaskSet { name: "legacy".into(), uid: "legacy-1".into(), generation: 1, replicas: 0 };
@@ -211,6 +232,27 @@ fn a_task_set_that_is_left_running_is_caught() {
     };
     let minds = Minds { group: keeps, ..Minds::real() };
     assert_eq!(breach("service/stopped_before_it_points", minds), "nothing_is_left_running");
+}
+
+#[test]
+fn a_side_that_shrinks_while_a_deployment_runs_is_caught() {
+    // Believes that nothing runs, and gives what serves the size that is wanted.
+    let resizes = |facts: &GroupFacts, now: Timestamp| {
+        let mut plan = sluice::engine::group::decide(facts, now);
+        let wanted = facts.group.spec.service.as_ref().map_or(0, |s| s.replicas);
+        let larger = facts.task_sets.iter().filter(|(_, t)| t.group_uid.is_some() && t.replicas > wanted);
+        plan.acts.extend(larger.map(|(name, t)| {
+            GroupAct::ScaleTaskSet(ScaleTaskSet {
+                name: name.clone(),
+                uid: t.uid.clone(),
+                generation: t.generation,
+                replicas: wanted,
+            })
+        }));
+        plan
+    };
+    let minds = Minds { group: resizes, ..Minds::real() };
+    assert_eq!(breach("service/replicas_lowered_mid_shift", minds), "a_lower_count_waits");
 }
 
 #[test]

@@ -280,8 +280,15 @@ fn random_worlds_are_worth_their_time() {
             }
         }
     }
-    let service =
-        ["service Succeeded", "service Timeout", "service HookExecutionFailure", "service rolled back"];
+    let service = [
+        "service CustomerApplicationUnhealthy",
+        "service HookExecutionFailure",
+        "service InvalidServiceConfiguration",
+        "service ManualStop",
+        "service Succeeded",
+        "service Timeout",
+        "service rolled back",
+    ];
     let function = ["Succeeded", "ManualStop", "HookExecutionFailure", "NoReadyEndpoints"];
     let server = ["server Succeeded", "server HealthConstraints", "server ManualStop", "server rolled back"];
     for wanted in function.into_iter().chain(service).chain(server) {

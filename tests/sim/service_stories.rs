@@ -2,6 +2,7 @@
 
 mod courses;
 mod ends;
+mod hands;
 mod inputs;
 
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use super::world::{Pace, World};
 
 /// Every story.
 pub fn stories() -> Vec<Story> {
-    [courses::stories(), ends::stories(), inputs::stories()].into_iter().flatten().collect()
+    [courses::stories(), ends::stories(), hands::stories(), inputs::stories()].into_iter().flatten().collect()
 }
 
 /// A group of linear-25 that waits a minute before the original goes.

@@ -89,3 +89,47 @@ pub fn standing(
         target_port: service.target_ports.first().cloned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::facts::{BackendFact, GatewayFact, RuleFact};
+
+    #[test]
+    fn the_scale_speaks_of_the_side_with_the_greater_share() {
+        let target: ServiceTarget = serde_json::from_value(serde_json::json!({
+            "targetGroups": ["a", "b"], "replicas": 2, "productionListener": {"httpRoute": {"name": "web"}}
+        }))
+        .unwrap();
+        let route = |first: i32, second: i32| {
+            let backend = |name: &str, weight| BackendFact { service: Some(name.into()), weight, port: None };
+            let rule = RuleFact {
+                backends: vec![backend("a", first), backend("b", second), backend("else", 900)],
+                ..RuleFact::default()
+            };
+            RouteFact {
+                name: "web".into(),
+                uid: "u".into(),
+                generation: 1,
+                is_going: false,
+                write_refused: None,
+                rules: vec![rule],
+                gateway: GatewayFact::Taken,
+                sightings: vec![],
+                refused_at: None,
+                rules_are_lost: false,
+                added: std::collections::BTreeSet::new(),
+            }
+        };
+        for (first, second, expected) in [
+            (100, 0, Some("a")),
+            (75, 25, Some("a")),
+            (50, 50, Some("a")),
+            (25, 75, Some("b")),
+            (0, 100, Some("b")),
+            (0, 0, None),
+        ] {
+            assert_eq!(greater(&route(first, second), &target).as_deref(), expected, "{first}/{second}");
+        }
+    }
+}

@@ -24,6 +24,10 @@ const LEAST_DRAIN: SignedDuration = SignedDuration::from_secs(5);
 const WAITING: &str = "WaitingForTermination";
 /// What comes next while the original serves.
 const UNSERVED: &str = "the original is not terminated before it has no traffic";
+/// What comes next while the replacement's Service sends to somebody else.
+const SET_BACK: &str = "the original is not terminated before it is set back";
+/// The reason while the gateway has not said that it took the route.
+const SILENT: &str = "GatewaySilent";
 /// What comes next while nobody answers for the replacement.
 const STANDS: &str = "the original stands until somebody does";
 
@@ -46,13 +50,13 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved) -> Verdict {
         return shift::fell_silent(draft, resolved, STANDS);
     }
     let end = end(draft, resolved, service);
-    let serving = still_serves(draft, resolved, side);
+    let needed = needed(draft, resolved, side);
     if draft.now < end {
-        say_when(draft, side, end, serving);
+        say_when(draft, side, end, needed);
         return Verdict::Running;
     }
-    if let Some((reason, cause)) = serving {
-        return shift::hold(draft, reason, cause, UNSERVED);
+    if let Some(Needed { reason, cause, next }) = needed {
+        return shift::hold(draft, reason, cause, next);
     }
     draft.status.termination_time = Some(draft.now);
     draft.status.waiting = None;
@@ -151,6 +155,22 @@ fn recorded(draft: &Draft<'_>) -> Option<Timestamp> {
     production.max(tested)
 }
 
+/// Why an original is not ended yet though its time has come, and what has to be first.
+struct Needed {
+    reason: &'static str,
+    cause: String,
+    next: &'static str,
+}
+
+/// Why the original is still needed: it may be serving, or the replacement may not be what everybody gets.
+fn needed(draft: &Draft<'_>, resolved: &Resolved, side: &ResolvedSide) -> Option<Needed> {
+    if let Some((reason, cause)) = still_serves(draft, resolved, side) {
+        return Some(Needed { reason, cause, next: UNSERVED });
+    }
+    let cause = shift::replacement_repointed(draft, resolved)?;
+    Some(Needed { reason: shift::SELECTOR_CHANGED, cause, next: SET_BACK })
+}
+
 /// Why the original still counts as serving: it has weight, or the gateway has not taken that it has none.
 fn still_serves(
     draft: &Draft<'_>,
@@ -173,19 +193,14 @@ fn still_serves(
         return Some((shift::WEIGHTS_CHANGED, cause));
     }
     let is_taken = route.is_some_and(|r| r.gateway == GatewayFact::Taken);
-    (!is_taken).then(|| ("GatewaySilent", format!("the gateway has not taken {listener} as it is")))
+    (!is_taken).then(|| (SILENT, format!("the gateway has not taken {listener} as it is")))
 }
 
-fn say_when(
-    draft: &mut Draft<'_>,
-    side: &ResolvedSide,
-    end: Timestamp,
-    serving: Option<(&'static str, String)>,
-) {
+fn say_when(draft: &mut Draft<'_>, side: &ResolvedSide, end: Timestamp, needed: Option<Needed>) {
     // A gateway's silence is worth a sentence when the original is due; an edit of somebody's at once.
-    if let Some((reason, cause)) = serving.filter(|(reason, _)| *reason == shift::WEIGHTS_CHANGED) {
+    if let Some(Needed { reason, cause, next }) = needed.filter(|n| n.reason != SILENT) {
         let until = format!("{} stands until {} at least", described(side), end.strftime("%H:%M:%SZ"));
-        return tell(draft, reason, format!("{cause}; {until}, and {UNSERVED}"), end);
+        return tell(draft, reason, format!("{cause}; {until}, and {next}"), end);
     }
     let name = draft.facts.deployment.name();
     let is_rollback = draft.status.is_rollback();

@@ -131,6 +131,9 @@ impl Ledger {
             steps::no_step_is_early(self, commit, before, after)?;
             steps::no_step_is_skipped(after)?;
             steps::a_status_takes_one_step_at_most(before, after)?;
+            if steps::has_stepped_forward(before, after) {
+                sides::a_step_has_all_pods(self, commit.at, after, store)?;
+            }
             ends::an_end_is_final(before, after)?;
             ends::an_end_says_why(after)?;
             ends::events_go_forward(before, after)?;

@@ -85,6 +85,14 @@ impl Sides {
         before == Some(replicas) || later.any(|n| n == replicas)
     }
 
+    /// The least size that a group has wanted since `since`.
+    fn least_wanted(&self, group: &str, since: Timestamp) -> i32 {
+        let all = self.wanted.get(group).map(Vec::as_slice).unwrap_or_default();
+        let before = all.iter().rev().find(|(at, _)| *at <= since);
+        let later = all.iter().filter(|(at, _)| *at > since);
+        before.into_iter().chain(later).map(|(_, n)| *n).min().unwrap_or(0)
+    }
+
     fn was_dead(&self, service: &str, since: Timestamp) -> bool {
         self.counts(service, since).iter().all(|n| *n == 0)
     }
@@ -120,7 +128,11 @@ pub fn check(ledger: &Ledger, commit: &Commit, store: &Store) -> Holds {
         {
             only_own_task_sets_are_scaled(after)?;
             the_ended_scales_nothing(ledger, key, after)?;
-            if before.replicas < after.replicas || is_resize(ledger, commit.at, key, after.replicas) {
+            if before.replicas < after.replicas {
+                return Ok(());
+            }
+            a_lower_count_waits(ledger, commit.at, key, after)?;
+            if is_resize(ledger, commit.at, key, after.replicas) {
                 return Ok(());
             }
             the_original_outlives_its_wait(ledger, commit.at, key, after)?;
@@ -177,6 +189,53 @@ fn selecting(store: &Store, task_set: &TaskSet) -> Vec<String> {
 /// A group gives the side that serves the size that is wanted, or was until a moment ago.
 fn is_resize(ledger: &Ledger, at: Timestamp, key: &Key, replicas: i32) -> bool {
     key.0 == Kind::Group && ledger.sides.was_wanted(&key.1, replicas, at - ledger.staleness)
+}
+
+/// While a deployment runs its group takes no pods from either side: a lower count waits for the end.
+fn a_lower_count_waits(ledger: &Ledger, at: Timestamp, key: &Key, task_set: &TaskSet) -> Holds {
+    let since = at - ledger.staleness;
+    let uses = |d: &Deployment| {
+        let Some(status) = d.status.as_ref().filter(|s| !s.phase.has_ended()) else { return false };
+        let service = status.resolved.as_ref().and_then(|r| r.service.as_deref());
+        let has_begun = status.start_time.is_some_and(|begun| begun < since);
+        has_begun
+            && service.is_some_and(|s| {
+                let mut sides = s.original.iter().chain([&s.replacement]);
+                sides.any(|side| side.task_set.as_ref() == Some(&task_set.name))
+            })
+    };
+    let mut own =
+        ledger.deployments.values().filter(|d| d.spec.deployment_group_ref.name == key.1 && uses(d));
+    match own.next().filter(|_| key.0 == Kind::Group) {
+        Some(d) => {
+            let what =
+                format!("{} goes down to {} while {} runs", task_set.name, task_set.replicas, d.name());
+            Err(Breach::new("a_lower_count_waits", what))
+        }
+        None => Ok(()),
+    }
+}
+
+/// No traffic moves forward before every pod of the replacement is among its endpoints, while the original lives.
+pub fn a_step_has_all_pods(ledger: &Ledger, at: Timestamp, deployment: &Deployment, store: &Store) -> Holds {
+    let Some(status) = deployment.status.as_ref().filter(|s| s.creator != Some(Creator::AutoRollback)) else {
+        return Ok(());
+    };
+    let Some(service) = status.resolved.as_ref().and_then(|r| r.service.as_deref()) else { return Ok(()) };
+    let (Some(original), Some(name)) = (&service.original, &service.replacement.task_set) else {
+        return Ok(());
+    };
+    let since = at - ledger.staleness;
+    let group = &deployment.spec.deployment_group_ref.name;
+    let wanted = store.task_set(name).map_or(0, |t| t.replicas).min(ledger.sides.least_wanted(group, since));
+    let counts = ledger.sides.counts(&service.replacement.target_group, since);
+    let most = counts.into_iter().max().and_then(|n| i32::try_from(n).ok()).unwrap_or(0);
+    // A replacement of which nobody at all answers is `no_weight_for_the_dead`'s.
+    if (1..wanted).contains(&most) && ledger.sides.was_alive(&original.target_group, since) {
+        let what = format!("{} has moved traffic to {most} of {wanted} pods of {name}", deployment.name());
+        return Err(Breach::new("a_step_has_all_pods", what));
+    }
+    Ok(())
 }
 
 /// Weight never moves to a side that nobody has answered for, away from one that somebody has.

@@ -92,6 +92,12 @@ pub fn no_step_is_skipped(after: &Deployment) -> Holds {
     Err(Breach::new("no_step_is_skipped", format!("{} took {weights:?} of {wanted:?}", after.name())))
 }
 
+/// True if a write records that weight moves to the replacement.
+pub fn has_stepped_forward(before: Option<&Arc<Deployment>>, after: &Deployment) -> bool {
+    let had = before.map(|d| steps(d).len()).unwrap_or_default();
+    steps(after).len() > had && steps(after).last().is_some_and(|s| s.weight > 0)
+}
+
 /// One status write records one step at most.
 pub fn a_status_takes_one_step_at_most(before: Option<&Arc<Deployment>>, after: &Deployment) -> Holds {
     let had = before.map(|d| steps(d).len()).unwrap_or_default();

@@ -1,0 +1,113 @@
+//! What somebody's hands, or an autoscaler's, do to Services and sizes around a deployment.
+
+use sluice::api::TASK_SET_LABEL;
+
+use super::*;
+
+/// The stories.
+pub fn stories() -> Vec<Story> {
+    [selectors(), waits(), sizes(), fronts()].into_iter().flatten().collect()
+}
+
+fn points_elsewhere(world: &mut World, service: &str) {
+    edit_service(world, service, |s| s.selector = labels(&[("app", "else")]));
+}
+
+fn selectors() -> Vec<Story> {
+    vec![
+        Story::new("service/original_selector_changed_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            let told = |s: &Store| behind(s, A);
+            w.then("points web-a at something else, and back", weight_is(B, 50), 5_000, move |w| {
+                let own = told(&w.store).unwrap_or_default();
+                points_elsewhere(w, A);
+                w.then("points web-a at its task set again", at_once, 90_000, move |w| {
+                    edit_service(w, A, |s| s.selector = labels(&[(TASK_SET_LABEL, &own)]));
+                });
+            });
+            w
+        }),
+        Story::new("service/original_selector_changed_and_deployment_deleted", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("points web-a at something else", weight_is(B, 50), 5_000, |w| points_elsewhere(w, A));
+            w.then(
+                "deletes Deployment d1",
+                |s| reason_is(s, "d1", "SelectorChanged"),
+                5_000,
+                |w| {
+                    delete(w, "d1");
+                },
+            );
+            w
+        }),
+    ]
+}
+
+fn waits() -> Vec<Story> {
+    vec![Story::new("service/target_port_changed_in_the_termination_wait", || {
+        let mut w = plain(rolling_back());
+        deploys(&mut w, "d1", "web-2");
+        w.then("sends web-b to another port", waits_for_termination("d1"), 5_000, |w| {
+            edit_service(w, B, |s| s.target_ports = vec!["9090".into()]);
+        });
+        w.then(
+            "sends it back",
+            |s| reason_is(s, "d1", "SelectorChanged"),
+            120_000,
+            |w| {
+                edit_service(w, B, |s| s.target_ports = vec!["8080".into()]);
+            },
+        );
+        w
+    })]
+}
+
+fn sizes() -> Vec<Story> {
+    vec![
+        // argoproj/argo-rollouts#4973: an autoscaler brings the aborted replacement back to life.
+        Story::new("service/replicas_raised_after_a_rollback", || {
+            let mut w = plain(rolling_back());
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTraffic", "check")]);
+            w.then("wants 5 pods", all_ended(2), 30_000, |w| resize(w, 5));
+            w
+        }),
+        Story::new("service/replicas_raised_after_a_failure_without_rollback", || {
+            let mut w = plain(linear());
+            http_hook(&mut w, "check", "fails");
+            hooked(&mut w, "d1", "web-2", &[("BeforeAllowTraffic", "check")]);
+            w.then("wants 5 pods", all_ended(1), 30_000, |w| resize(w, 5));
+            w
+        }),
+        // A hook that failed once is asked anew by the next deployment of the same template.
+        Story::new("service/deployed_again_after_a_hook_failed", || {
+            let mut w = plain(rolling_back());
+            job_hook(&mut w, "probe", "fails");
+            hooked(&mut w, "d1", "web-2", &[("AfterAllowTestTraffic", "probe")]);
+            w.then(
+                "mends hook probe and deploys the same again",
+                phase_is("d1", Phase::Failed),
+                60_000,
+                |w| {
+                    w.store.delete(&Actor::User, &(Kind::Hook, "probe".into()));
+                    job_hook(w, "probe", "passes");
+                    deploy(w, "d2", &appspec("web-2", &[("AfterAllowTestTraffic", "probe")]));
+                },
+            );
+            w
+        }),
+    ]
+}
+
+fn fronts() -> Vec<Story> {
+    vec![Story::new("service/front_selector_changed_mid_way", || {
+        let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", json!({})));
+        deploys(&mut w, "d1", "web-2");
+        w.then("points the front at something else", waits_for_termination("d1"), 5_000, |w| {
+            points_elsewhere(w, "web");
+        });
+        w
+    })]
+}
