@@ -6,8 +6,9 @@
 //	sample get URL [HOST]        prints the answer; ends with 1 unless it is a 2xx; HOST is the Host header, if not the URL's
 //
 // The server's settings: VERSION; FAIL=1 answers 500; DELAY=200ms answers late; LINGER=3s is how long it still serves after
-// SIGTERM, while the gateway learns that it goes. A request's ?status=500 and ?delay=100ms do the same for that request alone. GET
-// /rate?seconds=5 tells how many it answered a second, for autoscalers.
+// SIGTERM, while the gateway learns that it goes; CRASH=1 ends with 1 at once. A request's ?status=500 and ?delay=100ms do the same for
+// that request alone. GET /rate?seconds=5 tells how many it answered a second, for autoscalers. POST /crash?after=6s ends it with 1: it
+// is not ready from then on and serves for so long all the same; without a time it ends at once.
 package main
 
 import (
@@ -21,8 +22,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		serve()
-		return
+		os.Exit(serve())
 	}
 	os.Exit(run(os.Args[1], os.Args[2:]))
 }

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"log"
 	"net/http"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -23,36 +20,31 @@ type settings struct {
 	rate    *rate
 }
 
-// serve answers until SIGTERM, then for $LINGER more: endpoints are withdrawn while the pod already knows that it must go.
-func serve() {
+// serve answers until it is told to end: on SIGTERM for $LINGER more, as endpoints are withdrawn while the pod already knows that it
+// must go. Its answer is the exit code.
+func serve() int {
+	if os.Getenv("CRASH") != "" {
+		log.Print("CRASH is set")
+		return 1
+	}
 	s := settings{version: setting("VERSION", "1"), fails: os.Getenv("FAIL") == "1", delay: duration("DELAY", "0s"), rate: &rate{}}
-	linger := duration("LINGER", "3s")
+	end := newDeparture()
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("/healthz", end.health)
+	mux.HandleFunc("POST /crash", end.crash)
 	addHooks(mux)
 	mux.HandleFunc("GET /rate", s.rate.answer)
 	mux.HandleFunc("/", s.answer)
-	server := &http.Server{Addr: setting("ADDRESS", ":8080"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: setting("ADDRESS", ":8080"), Handler: end.closing(mux), ReadHeaderTimeout: 10 * time.Second}
 
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM)
-	drained := make(chan struct{})
-	go func() {
-		<-ended
-		time.Sleep(linger)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			log.Printf("shutdown: %v", err)
-		}
-		close(drained)
-	}()
+	code := make(chan int)
+	go func() { code <- end.await(server, duration("LINGER", "3s")) }()
 	log.Printf("version %s listens on %s", s.version, server.Addr)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
-	<-drained
+	return <-code
 }
 
 func (s settings) answer(w http.ResponseWriter, r *http.Request) {

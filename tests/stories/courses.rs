@@ -15,7 +15,7 @@ use crate::case;
 use crate::run::Case;
 use crate::story::Stage;
 use servers::{failures, fleets, mishaps};
-use services::{autoscaling, ends, losses as dying, stops as halts, swaps, takeovers};
+use services::{autoscaling, crashes, ends, holds, losses as dying, stops as halts, swaps, takeovers};
 
 const COURSE: bool = true;
 const MORE: bool = false;
@@ -54,8 +54,11 @@ fn servers() -> Vec<Case> {
 }
 
 fn services() -> Vec<Case> {
-    let (together, alone) = (false, true);
-    let (stage, bare) = (Stage::Service, Stage::Bare);
+    service_swaps().into_iter().chain(service_ends()).chain(service_surroundings()).collect()
+}
+
+fn service_swaps() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
     vec![
         case!("service-linear", swaps::linear, MORE, together, stage),
         case!("service-canary", swaps::canary, COURSE, together, stage),
@@ -66,7 +69,15 @@ fn services() -> Vec<Case> {
         case!("service-scaled-mid-shift", swaps::scaled, COURSE, together, stage),
         case!("service-autoscaled-mid-deployment", autoscaling::mid_deployment, COURSE, together, stage),
         case!("service-pods-crash-mid-shift", swaps::pods_crash, MORE, together, stage),
+        case!("service-containers-crash-mid-shift", crashes::once, COURSE, together, stage),
+        case!("service-containers-crash-for-good", crashes::for_good, MORE, together, stage),
         case!("service-between-deployments", swaps::between, MORE, together, stage),
+    ]
+}
+
+fn service_ends() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
         case!("service-hook-fails-before-install", ends::before_install, MORE, together, stage),
         case!("service-hook-fails-after-install", ends::after_install, MORE, together, stage),
         case!("service-hook-fails-after-test-traffic", ends::after_test_traffic, MORE, together, stage),
@@ -116,8 +127,20 @@ fn services() -> Vec<Case> {
         case!("service-install-times-out", ends::install_times_out, COURSE, together, stage),
         case!("service-deleted-mid-shift", ends::deleted_mid_shift, MORE, together, stage),
         case!("service-bad-input", ends::bad_input, MORE, together, stage),
+    ]
+}
+
+fn service_surroundings() -> Vec<Case> {
+    let (together, alone) = (false, true);
+    let (stage, bare) = (Stage::Service, Stage::Bare);
+    vec![
+        case!("service-held-by-quota", holds::quota, MORE, together, stage),
+        case!("service-held-by-crash-loop", holds::crash_loop, MORE, together, stage),
+        case!("service-held-by-node-selector", holds::node_selector, MORE, together, stage),
+        case!("service-held-by-resources", holds::resources, MORE, together, stage),
         case!("service-adoption", takeovers::adoption, COURSE, together, bare),
         case!("service-front", takeovers::front, COURSE, together, bare),
+        case!("service-front-inside", takeovers::front_inside, MORE, together, bare),
         case!("service-group-orphaned", takeovers::orphaned, MORE, together, stage),
         case!("service-group-deleted", takeovers::deleted, MORE, together, stage),
         case!("service-target-group-shared", takeovers::shared, MORE, together, stage),

@@ -44,6 +44,7 @@ pub struct Summary {
 struct Second {
     t: i64,
     versions: BTreeMap<String, u64>,
+    errors: u64,
 }
 
 impl Load {
@@ -104,6 +105,36 @@ impl Summary {
     pub fn is_lossless(&self) {
         assert!(self.total > 0, "no request was sent");
         assert_eq!(self.failures, 0, "of {} requests some failed: {:?}", self.total, self.by_error);
+    }
+
+    /// How many requests were lost.
+    pub fn lost(&self) -> u64 {
+        self.failures
+    }
+
+    /// Requests were lost in that span alone, and of those sent in it `percent` at most, as far as their count can tell.
+    pub fn is_lossless_but_in(&self, percent: i64, (from, to): (Timestamp, Timestamp)) {
+        let (mut lost, mut total) = (0, 0);
+        for second in &self.by_second {
+            let begin = self.started_at + SignedDuration::from_secs(second.t);
+            if begin + SignedDuration::from_secs(1) < from || begin > to {
+                assert_eq!(
+                    second.errors, 0,
+                    "lost at {begin}, not between {from} and {to}: {:?}",
+                    self.by_error
+                );
+                continue;
+            }
+            lost += second.errors;
+            total += second.errors + second.versions.values().sum::<u64>();
+        }
+        assert!(total > 0, "no request was sent between {from} and {to}");
+        let is_less = lost * 100 <= total * u64::try_from(percent).expect("a percentage");
+        assert!(
+            is_less || is_likely(lost, total, percent),
+            "{lost} of {total} were lost between {from} and {to}, and {percent} % were at stake: {:?}",
+            self.by_error
+        );
     }
 
     /// Answers by version in the whole seconds of a span, by the time requests were sent.

@@ -32,6 +32,32 @@ template:
     )
 }
 
+/// A PodTemplate whose containers, when they are started again, end at once with 1 if their pod has the annotation `crash` by then.
+pub fn restartable_pod_template(version: u32) -> String {
+    let crash = "{name: CRASH, valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['crash']\"}}}";
+    with_env(&pod_template(version), version, crash)
+}
+
+fn with_env(template: &str, version: u32, more: &str) -> String {
+    let env = format!("{{name: VERSION, value: \"{version}\"}}");
+    let widened = template.replace(&env, &format!("{env}, {more}"));
+    assert_ne!(widened, template, "the template names its version");
+    widened
+}
+
+/// A PodTemplate with further lines in its pod's spec (four spaces deep).
+pub fn pod_template_with(version: u32, more: &str) -> String {
+    let place = "    enableServiceLinks: false\n";
+    let widened = pod_template(version).replace(place, &format!("{place}{more}\n"));
+    assert!(widened.contains(more), "the template has a spec");
+    widened
+}
+
+/// A PodTemplate with further lines of its container (six spaces deep).
+pub fn pod_template_whose_container(version: u32, more: &str) -> String {
+    format!("{}      {more}\n", pod_template(version))
+}
+
 /// The production route `hello` (two rules, with a filter that must come through untouched) and the test route `hello-test`.
 pub fn routes(host: &str) -> String {
     format!(

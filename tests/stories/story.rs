@@ -134,6 +134,11 @@ impl Story {
         self.route = self.get(ROUTE, "hello").await;
     }
 
+    /// Sends load to an address of the cluster's network itself, past the gateway, once somebody answers there.
+    pub async fn begin_load_inside(&mut self, url: &str) {
+        self.load = Some(Load::start(url, &self.host, self.name).await);
+    }
+
     /// Ends the load for a while in which no request could be answered.
     pub async fn pause_load(&mut self) {
         self.load.take().expect("the load runs").stop().await.is_lossless();
@@ -286,9 +291,19 @@ impl Story {
 
     /// Ends the load and checks what holds in every story: that Service has all the weight, that version answers.
     pub async fn end_on(&mut self, service: Option<&str>, serving: Option<u32>) -> Summary {
+        self.end_judged(service, serving, Summary::is_lossless).await
+    }
+
+    /// The same where requests may be lost: `judge` says which.
+    pub async fn end_judged(
+        &mut self,
+        service: Option<&str>,
+        serving: Option<u32>,
+        judge: impl FnOnce(&Summary),
+    ) -> Summary {
         let (begun, ended) = self.measure(5).await;
         let load = self.load.take().expect("the load runs").stop().await;
-        load.is_lossless();
+        judge(&load);
         let mut lateness = vec![];
         for deployment in self.list(DEPLOYMENT).await {
             let name = deployment["metadata"]["name"].as_str().unwrap_or_default();
@@ -304,8 +319,9 @@ impl Story {
         checks::route_is_as_before(&self.route, &route, service);
         if let Some(late) = lateness.iter().max() {
             println!(
-                "       {}: none of {} requests lost; latest step {} ms after it was due",
+                "       {}: {} of {} requests lost; latest step {} ms after it was due",
                 self.name,
+                load.lost(),
                 load.total,
                 late.as_millis()
             );
@@ -316,8 +332,8 @@ impl Story {
         load
     }
 
-    /// Ends the load on hosts behind a load balancer: none was lost, and that version answers all of it.
-    pub async fn end_hosts(&mut self, serving: u32) -> Summary {
+    /// Ends a load that no route leads: none of it was lost, and that version answers all of it.
+    pub async fn end_unrouted(&mut self, serving: u32) -> Summary {
         let (begun, ended) = self.measure(5).await;
         let load = self.load.take().expect("the load runs").stop().await;
         load.is_lossless();

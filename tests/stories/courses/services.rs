@@ -1,7 +1,9 @@
 //! The Service platform: blue/green task sets behind two target groups.
 
 pub mod autoscaling;
+pub mod crashes;
 pub mod ends;
+pub mod holds;
 pub mod losses;
 pub mod stops;
 pub mod swaps;

@@ -119,7 +119,7 @@ pub async fn load_balancer(mut story: Story) {
     assert_eq!(counts(&back), [2, 0, 0, 0], "only the hosts that the failed one touched");
     let is_told = |g: &Value| g["status"]["phase"] == "RolledBack";
     story.until(GROUP, "web", "it says that it was rolled back", is_told).await;
-    story.end_hosts(2).await;
+    story.end_unrouted(2).await;
 }
 
 /// A stop lets the running events end and starts none; the hosts say what stands on them.

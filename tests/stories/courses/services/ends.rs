@@ -121,7 +121,8 @@ pub async fn install_times_out(mut story: Story) {
         let message = d["status"]["message"].as_str().unwrap_or_default();
         message.contains("cannot pull its image sluice/nowhere:none")
     };
-    story.until(DEPLOYMENT, "to-2", "it says what holds the pods back", is_named).await;
+    let held = story.until(DEPLOYMENT, "to-2", "it says what holds the pods back", is_named).await;
+    assert_eq!(held["status"]["phase"], "InProgress", "long before the time is over: {}", held["status"]);
     let failed = story.phase("to-2", "Failed").await;
     assert_eq!(failed["status"]["errorInformation"]["code"], "Timeout");
     went_back(&story, "to-2").await;

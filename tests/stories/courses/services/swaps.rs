@@ -12,7 +12,7 @@ use crate::service_manifests::{SOON, STANDS, app_spec, group, pod_template};
 use crate::story::{DEPLOYMENT, GROUP, ROUTE, Story};
 
 /// `web-2` serves from `hello-b`; the original went after its wait.
-async fn swapped(story: &mut Story, steps: &[i64]) -> Value {
+pub(super) async fn swapped(story: &mut Story, steps: &[i64]) -> Value {
     let deployed = story.phase("to-2", "Succeeded").await;
     checks::service_course_is(&deployed, "Succeeded", &[]);
     checks::steps_are(&deployed, steps);
