@@ -54,7 +54,8 @@ fn servers() -> Vec<Case> {
 }
 
 fn services() -> Vec<Case> {
-    service_swaps().into_iter().chain(service_ends()).chain(service_surroundings()).collect()
+    let all = [service_swaps(), service_ends(), service_stops(), service_surroundings()];
+    all.into_iter().flatten().collect()
 }
 
 fn service_swaps() -> Vec<Case> {
@@ -84,6 +85,12 @@ fn service_ends() -> Vec<Case> {
         case!("service-hook-fails-before-traffic", ends::before_traffic, MORE, together, stage),
         case!("service-hook-fails-after-traffic", ends::after_traffic, COURSE, together, stage),
         case!("service-stopped-mid-shift", ends::stopped_mid_shift, MORE, together, stage),
+    ]
+}
+
+fn service_stops() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
         case!(
             "service-stopped-in-termination-wait",
             ends::stopped_in_termination_wait,
@@ -91,7 +98,21 @@ fn service_ends() -> Vec<Case> {
             together,
             stage
         ),
+        case!(
+            "service-stopped-mid-shift-without-rollback",
+            halts::mid_shift_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
         case!("service-stopped-while-ready", ends::stopped_while_ready, MORE, together, stage),
+        case!(
+            "service-stopped-while-ready-with-rollback",
+            halts::while_ready_with_rollback,
+            MORE,
+            together,
+            stage
+        ),
         case!("service-stopped-in-before-install", halts::in_before_install, MORE, together, stage),
         case!("service-stopped-in-install", halts::in_install, COURSE, together, stage),
         case!(

@@ -7,7 +7,7 @@ use crate::checks;
 use crate::courses::stops::has_share;
 use crate::manifests::{ROLLS_BACK, deployment, http_hook, job_hook};
 use crate::service_manifests::{SOON, STANDS, app_spec, group, pod_template_of};
-use crate::story::{DEPLOYMENT, ROUTE, Story};
+use crate::story::{DEPLOYMENT, GROUP, ROUTE, Story};
 
 /// Deploys with a hook that says Failed at `event`; answers the failed Deployment.
 async fn fail_at(story: &Story, event: &str) -> Value {
@@ -125,6 +125,7 @@ pub async fn install_times_out(mut story: Story) {
     assert_eq!(held["status"]["phase"], "InProgress", "long before the time is over: {}", held["status"]);
     let failed = story.phase("to-2", "Failed").await;
     assert_eq!(failed["status"]["errorInformation"]["code"], "Timeout");
+    assert!(is_named(&failed), "{}", failed["status"]);
     went_back(&story, "to-2").await;
     story.end_on(Some("hello-a"), Some(1)).await;
     assert_eq!(story.record.shares("hello-b"), [0]);
@@ -145,6 +146,34 @@ pub async fn deleted_mid_shift(mut story: Story) {
     assert_eq!(story.record.shares("hello-b"), [0, 30, 0]);
 }
 
+/// Sets the weights of the pair, sees the Deployment refused for it, and sets them back.
+async fn split_by_hand(story: &Story, name: &str, (a, b): (i32, i32), reason: &str) {
+    let set = async |backends: Value| {
+        let rule = |index: u32| json!({"op": "replace", "path": format!("/spec/rules/{index}/backendRefs"), "value": backends});
+        story.edit(ROUTE, "hello", json!([rule(0), rule(1)])).await;
+    };
+    let backend = |service: &str, weight: i32| json!({"name": service, "port": 80, "weight": weight});
+    set(json!([backend("hello-a", a), backend("hello-b", b)])).await;
+    story.apply(&deployment(name, &app_spec(2, &[]), "")).await;
+    let failed = story.phase(name, "Failed").await;
+    let message = failed["status"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains(reason) && message.contains("No traffic was moved"), "{message}");
+    set(json!([backend("hello-a", 1)])).await;
+}
+
+/// A group that wants no pods: the Deployment says so, and makes nothing.
+async fn without_replicas(story: &Story) {
+    let made = story.list(TASK_SET).await.len();
+    story.patch(GROUP, "hello", &json!({"spec": {"service": {"replicas": 0}}})).await;
+    story.apply(&deployment("nobody", &app_spec(2, &[]), "")).await;
+    let waits = |d: &Value| checks::reason(d) == "NoReplicas";
+    story.until(DEPLOYMENT, "nobody", "it says that nobody could take traffic", waits).await;
+    assert_eq!(story.list(TASK_SET).await.len(), made, "nothing was made");
+    story.delete(DEPLOYMENT, "nobody").await;
+    story.gone(DEPLOYMENT, "nobody").await;
+    story.patch(GROUP, "hello", &json!({"spec": {"service": {"replicas": 2}}})).await;
+}
+
 /// What cannot be deployed is refused by name, and nothing moves.
 pub async fn bad_input(mut story: Story) {
     story.apply(&group("CodeDeployDefault.ECSAllAtOnce", SOON, "")).await;
@@ -157,6 +186,13 @@ pub async fn bad_input(mut story: Story) {
     story.apply(&deployment("aws", "version: 0.0\nResources: [{TargetService: {Type: AWS::ECS::Service, Properties: {TaskDefinition: \"arn:aws:ecs:eu-west-1:1:task-definition/web:2\", LoadBalancerInfo: {ContainerName: sample, ContainerPort: 8080}}}}]", "")).await;
     let failed = story.phase("aws", "Failed").await;
     assert_eq!(failed["status"]["errorInformation"]["code"], "InvalidRevision");
+    // What follows costs requests by the user's own hand.
+    story.pause_load().await;
+    split_by_hand(&story, "split", (60, 40), "SplitTraffic").await;
+    split_by_hand(&story, "neither", (0, 0), "NotServed").await;
+    without_replicas(&story).await;
+    story.await_version(1).await;
+    story.resume_load().await;
     story.apply(&deployment("missing", &app_spec(7, &[]), "")).await;
     let is_named = |d: &Value| checks::reason(d) == "PodTemplateMissing";
     story.until(DEPLOYMENT, "missing", "it names what is missing", is_named).await;

@@ -111,6 +111,36 @@ pub async fn in_termination_wait_without_rollback(mut story: Story) {
     assert_eq!(story.record.shares("hello-b"), [0, 100]);
 }
 
+/// The split stays, both sides stand, and the message says what stands where.
+pub async fn mid_shift_without_rollback(mut story: Story) {
+    story.apply(&group("slow-canary", STANDS, "")).await;
+    begin(&story, &[]).await;
+    crate::courses::stops::has_share(&story, "hello-b", 30).await;
+    let stopped = stop(&story).await;
+    no_rollback_follows(&stopped);
+    for said in ["70 % on hello-a, 30 % on hello-b", "PodTemplate web-1 behind", "PodTemplate web-2 behind"] {
+        assert!(message(&stopped).contains(said), "{}", message(&stopped));
+    }
+    assert_eq!(size(&story, &task_set_of(&stopped)).await, 2);
+    assert_eq!(task_set(&story, "hello-a").await["spec"]["replicas"], 2);
+    story.end_on(None, None).await.is_lossless();
+    assert_eq!(story.record.shares("hello-b"), [0, 30]);
+}
+
+/// Stopped while it waits for somebody's word: test traffic goes back, then the replacement goes.
+pub async fn while_ready_with_rollback(mut story: Story) {
+    let waits =
+        "deploymentReady: {actionOnTimeout: StopDeployment, wait: 10m}, terminateOriginal: {wait: 10m}";
+    story.apply(&group("CodeDeployDefault.ECSAllAtOnce", waits, ROLLS_BACK)).await;
+    begin(&story, &[]).await;
+    story.phase("to-2", "Ready").await;
+    stop(&story).await;
+    went_back(&story, "to-2").await;
+    test_is_back(&story).await;
+    story.end_on(Some("hello-a"), Some(1)).await;
+    assert_eq!(story.record.shares("hello-b"), [0]);
+}
+
 /// Nobody continues it: it is stopped at the wait's end, and cleaned up.
 pub async fn ready_wait_expires(mut story: Story) {
     let waits = "deploymentReady: {actionOnTimeout: StopDeployment, wait: 6s}, terminateOriginal: {wait: 5s}";

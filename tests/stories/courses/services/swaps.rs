@@ -17,6 +17,11 @@ pub(super) async fn swapped(story: &mut Story, steps: &[i64]) -> Value {
     checks::service_course_is(&deployed, "Succeeded", &[]);
     checks::steps_are(&deployed, steps);
     checks::traffic_is(&deployed, ("hello-a", 0), ("hello-b", 100));
+    let route = story.get(ROUTE, "hello").await;
+    let backends = route["spec"]["rules"][0]["backendRefs"].as_array().cloned().unwrap_or_default();
+    let weight = |name: &str| backends.iter().find(|b| b["name"] == name).and_then(|b| b["weight"].as_i64());
+    assert_eq!(weight("hello-a"), Some(0), "both stay on the route: {backends:?}");
+    assert!(weight("hello-b").is_some_and(|w| w > 0), "{backends:?}");
     let original = task_set(story, "hello-a").await;
     assert_eq!(original["spec"]["replicas"], 0, "the original is terminated, not deleted");
     let new = task_set(story, "hello-b").await;
@@ -132,7 +137,7 @@ pub async fn keep_alive(mut story: Story) {
 
 /// A higher count goes to both sides at once, a lower one waits for the end.
 pub async fn scaled(mut story: Story) {
-    story.apply(&group("slow-canary", SOON, "")).await;
+    story.apply(&group("slow-canary", STANDS, "")).await;
     begin(&story, &[]).await;
     has_share(&story, "hello-b", 30).await;
     let name = task_set_of(&story.get(DEPLOYMENT, "to-2").await);
@@ -142,6 +147,12 @@ pub async fn scaled(mut story: Story) {
         story.until(TASK_SET, side, "it has three pods", |t| t["status"]["readyReplicas"] == 3).await;
     }
     scale(&story, 1).await;
+    let waits = |d: &Value| checks::reason(d) == "WaitingForTermination";
+    story.until(DEPLOYMENT, "to-2", "the original stands", waits).await;
+    for side in [&name, &original] {
+        assert_eq!(size(&story, side).await, 3, "a lower count waits for the end");
+    }
+    story.plugin(&["continue-deployment", "to-2", "--deployment-wait-type", "TERMINATION_WAIT"]).await;
     let deployed = story.phase("to-2", "Succeeded").await;
     checks::steps_are(&deployed, &[30, 100]);
     story.until(TASK_SET, &name, "it has one pod at the end", |t| t["status"]["readyReplicas"] == 1).await;
