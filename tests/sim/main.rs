@@ -22,6 +22,7 @@ mod memory;
 mod objects;
 mod observe;
 mod parallel;
+mod peers;
 mod quiet;
 mod random;
 mod random_server;
