@@ -26,6 +26,11 @@ serve_without_sluice() {
 }
 
 take_over() {
+  step "The pods as a PodTemplate, made of what runs; with VERSION 1 it is version-1.yaml"
+  template_of_what_runs >"$WORK/web-1.json"
+  expect "container and port of PodTemplate web-1" "web 8080" \
+    "$(jq -r '.template.spec.containers[0] | "\(.name) \(.ports[0].containerPort)"' "$WORK/web-1.json")"
+  expect "labels of PodTemplate web-1" '{"service":"web"}' "$(jq -c .template.metadata.labels "$WORK/web-1.json")"
   step "web-1 takes over, all at once; from here on $RPS requests a second go through the gateway"
   start_load version-1
   apply version-1.yaml deploy-1.yaml
@@ -72,6 +77,17 @@ fail_version_3() {
   step "The test listener is back at what serves"
   ask_test_listener >"$WORK/test.json"
   expect_versions "$WORK/test.json" '["2"]'
+}
+
+# The command of docs/service.md, word for word; the API server is only asked.
+template_of_what_runs() {
+  local command
+  command=$(sed -n '/^kubectl get deployments.apps web -o json | jq/,/kubectl apply -f -$/p' "$ROOT/docs/service.md")
+  echo "\$ $command" >&2
+  (
+    kubectl() { k -n "$SPACE" "$@"; }
+    eval "${command/apply -f -/apply --dry-run=server -o json -f -}"
+  )
 }
 
 # The target group that has all the weight of the production route.
