@@ -1,7 +1,7 @@
 //! A front Service in place of a route: its selector says which side has all the traffic.
 //!
 //! It is seen as a route with one rule, so that the shift looks after both in the same way. A Service has no generation
-//! and nobody who says that it was taken; a switch counts from the time at which it was put on record.
+//! and nobody who says that it was taken; a switch counts from the moment at which it is seen.
 
 use std::sync::Arc;
 

@@ -28,6 +28,8 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         let is_served = matches!(route.gateway, GatewayFact::Taken) || draft.now >= due;
         if !is_served {
             draft.wake_at(due);
+        } else if production.is_service && step.served_time.is_none() {
+            shift::note_served(draft, draft.now);
         }
         return is_served;
     }

@@ -162,7 +162,8 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
     let Some(sighted) = served_since(route, step) else {
         return Stand::Verdict(Verdict::Running);
     };
-    let served = sighted.max(step.time);
+    // The record of a switch may be much older than its write, and nobody says when a front Service was taken.
+    let served = if Production::of(resolved).is_service { draft.now } else { sighted.max(step.time) };
     let due = served + interval(&resolved.traffic_routing);
     if step.weight == 100 {
         note_served(draft, served);

@@ -120,6 +120,16 @@ const BROKEN: &[(&str, &str, Mind)] = &[
         }
         decide(&facts, now)
     }),
+    ("no_side_in_use_is_touched", "service/front_service_is_ended_at_once", |f, now| {
+        // Does not wait for the last requests behind the front.
+        let mut plan = decide(f, now);
+        let status = f.deployment.status.as_ref();
+        if status.is_some_and(|s| s.conditions.iter().any(|c| c.reason == "WaitingForTermination")) {
+            plan.acts.extend(scale(f, &behind(f, A), 0));
+            plan.wake = Some(now + SignedDuration::from_secs(1));
+        }
+        plan
+    }),
     ("only_own_task_sets_are_scaled", "service/foreign_original", |f, now| {
         let legacy =
             ScaleTaskSet { name: "legacy".into(), uid: "legacy-1".into(), generation: 1, replicas: 0 };

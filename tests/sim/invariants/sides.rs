@@ -11,7 +11,7 @@ use sluice::api::{
 };
 
 use super::super::kubelet::{ready_behind, selects};
-use super::super::objects::{Key, Kind, Object, Route, Rule, Service, TaskSet};
+use super::super::objects::{Key, Kind, Labels, Object, Route, Rule, Service, TaskSet};
 use super::super::store::{Actor, Commit, Store};
 use super::{Breach, Holds, Ledger, listener};
 
@@ -32,6 +32,8 @@ pub struct Sides {
     routes: BTreeMap<String, Vec<Written>>,
     /// By group: the size that was wanted since when.
     wanted: BTreeMap<String, Vec<(Timestamp, i32)>>,
+    /// By Service: whom it has sent to since when, and by whose hand.
+    selectors: BTreeMap<String, Vec<(Timestamp, Actor, Labels)>>,
     /// Task sets made by each Deployment's uid.
     made: BTreeMap<String, usize>,
 }
@@ -56,6 +58,12 @@ impl Sides {
                         by: commit.by.clone(),
                         rules: route.rules.clone(),
                     });
+                }
+            }
+            (_, Some(Object::Service(service))) => {
+                let known = self.selectors.entry(service.name.clone()).or_default();
+                if known.last().is_none_or(|(_, _, selector)| *selector != service.selector) {
+                    known.push((commit.at, commit.by.clone(), service.selector.clone()));
                 }
             }
             (_, Some(Object::Group(group))) => {
@@ -308,12 +316,17 @@ fn no_side_in_use_is_touched(
     }
     for group in groups(store) {
         let Some(target) = &group.spec.service else { continue };
-        let Some(route) = target.production_listener.http_route.as_ref() else { continue };
         if !target.target_groups.iter().any(|t| t == service) {
             continue;
         }
         let drain = target.drain.length().max(SignedDuration::from_secs(5));
-        if let Some(why) = in_use(ledger, at, since, &route.name, service, drain) {
+        let listener = &target.production_listener;
+        let why = match (&listener.http_route, &listener.service) {
+            (Some(route), _) => in_use(ledger, at, since, &route.name, service, drain),
+            (_, Some(front)) => fronted(ledger, at, since, &front.name, service, drain),
+            _ => None,
+        };
+        if let Some(why) = why {
             let what = format!("{service} is {what}: {why}");
             return Err(Breach::new("no_side_in_use_is_touched", what));
         }
@@ -353,6 +366,28 @@ fn in_use(
     }
     let ago = at.duration_since(left?);
     (ago < drain).then(|| format!("it has had weight until {ago:#} ago"))
+}
+
+/// The same of a side to which a front Service sends, or has sent.
+fn fronted(
+    ledger: &Ledger,
+    at: Timestamp,
+    since: Timestamp,
+    front: &str,
+    service: &str,
+    drain: SignedDuration,
+) -> Option<String> {
+    let history = ledger.sides.selectors.get(front)?;
+    if history.iter().any(|(when, by, _)| *when >= since && *by == Actor::User) {
+        return None;
+    }
+    let (_, _, own) = ledger.sides.selectors.get(service)?.last()?;
+    if history.last().is_some_and(|(_, _, selector)| selector == own) {
+        return Some(format!("the front {front} sends to it"));
+    }
+    let left = history.windows(2).rev().find(|pair| pair[0].2 == *own).map(|pair| pair[1].0)?;
+    let ago = at.duration_since(left);
+    (ago < drain).then(|| format!("the front {front} has sent to it until {ago:#} ago"))
 }
 
 /// No controller scales what it did not make, or what is another group's.

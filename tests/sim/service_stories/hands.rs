@@ -102,12 +102,20 @@ fn sizes() -> Vec<Story> {
 }
 
 fn fronts() -> Vec<Story> {
-    vec![Story::new("service/front_selector_changed_mid_way", || {
-        let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", json!({})));
-        deploys(&mut w, "d1", "web-2");
-        w.then("points the front at something else", waits_for_termination("d1"), 5_000, |w| {
-            points_elsewhere(w, "web");
-        });
-        w
-    })]
+    vec![
+        Story::new("service/front_selector_changed_mid_way", || {
+            let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", json!({})));
+            deploys(&mut w, "d1", "web-2");
+            w.then("points the front at something else", waits_for_termination("d1"), 5_000, |w| {
+                points_elsewhere(w, "web");
+            });
+            w
+        }),
+        Story::new("service/front_service_is_ended_at_once", || {
+            let soon = json!({"blueGreen": {"terminateOriginal": {"action": "Terminate", "wait": "0s"}}});
+            let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", soon));
+            deploys(&mut w, "d1", "web-2");
+            w
+        }),
+    ]
 }
