@@ -164,8 +164,6 @@ pub fn decide(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     }
     if facts.group.status.as_ref() != Some(&status) {
         plan.record = Some(Box::new(status));
-    } else {
-        plan.notes.clear();
     }
     plan
 }

@@ -79,6 +79,9 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
             "create it again, or stop the deployment",
         );
     };
+    if !production.has_uid(&route.uid) && draft.status.is_rollback() {
+        return follow_anew(draft, &production, &route);
+    }
     if !production.has_uid(&route.uid) {
         let message = format!("{} was deleted and created anew while traffic moved", production.described());
         return Verdict::Failed(words::invalid_code(resolved), message);
@@ -99,6 +102,30 @@ pub fn advance(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> Verd
             Stand::Due(served) => next_step(draft, resolved, &route, step, served),
         },
     }
+}
+
+/// A rollback takes the listener that stands where its own was, as it does at its start: the traffic has to go back there, too. Its
+/// rules are those that can still be told, else all that name either side. What was written is written again, on the new one.
+fn follow_anew(draft: &mut Draft<'_>, production: &Production<'_>, route: &RouteFact) -> Verdict {
+    let is_told = production.scope.find(route).is_ok_and(|found| !found.is_empty());
+    let (described, now) = (production.described(), draft.now);
+    let Some(resolved) = draft.status.resolved.as_mut() else { return Verdict::Running };
+    if let Some(service) = resolved.service.as_deref_mut() {
+        let listener = &mut service.production;
+        listener.uid.clone_from(&route.uid);
+        if !is_told {
+            (listener.rules, listener.rule_count, listener.rule_keys) = (vec![], 0, vec![]);
+        }
+    } else if let Some(function) = resolved.function.as_mut() {
+        function.route_uid.clone_from(&route.uid);
+    }
+    if let Some(step) = draft.status.traffic.as_mut().and_then(|t| t.steps.last_mut()) {
+        (step.time, step.generation, step.served_time) = (now, route.generation, None);
+    }
+    draft.status.waiting = None;
+    let message = format!("{described} was deleted and created anew; all traffic goes back there as well");
+    draft.say(Says::Reconciling, "AllowTraffic", message);
+    Verdict::Running
 }
 
 fn begin(draft: &mut Draft<'_>, index: usize) {

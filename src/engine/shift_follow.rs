@@ -23,6 +23,9 @@ pub const GATEWAY_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// How long the gateway may take over somebody else's edit once a step is due, before that is worth a sentence.
 const EDIT_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
+/// The reason while nobody answers for the original, which still has traffic.
+const ORIGINAL_NOT_READY: &str = "OriginalNotReady";
+
 /// How the last step stands.
 pub enum Stand {
     /// It still has to be looked after, or it was the last one.
@@ -173,6 +176,10 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
         draft.wake_at(due);
         return Stand::Verdict(fell_silent(draft, resolved, STEP_WAITS));
     }
+    if draft.now < due && original_is_dead(draft, resolved) {
+        draft.wake_at(due);
+        return Stand::Verdict(original_fell_silent(draft, resolved, step, due));
+    }
     if draft.now < due {
         if draft.status.waiting.take().is_some() {
             let split = words::split(pair(resolved), step.weight);
@@ -182,6 +189,33 @@ fn taken(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: St
         return Stand::Verdict(Verdict::Running);
     }
     Stand::Due(served)
+}
+
+/// True if nobody answers for a service's original, which has the rest of the traffic.
+fn original_is_dead(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let production = Production::of(resolved);
+    let original = draft.facts.services.get(production.pair.original);
+    production.task_set.is_some() && original.is_some_and(|s| !s.exists || s.ready == Some(0))
+}
+
+/// The steps are not hurried: the replacement has not yet served for as long as it is to before it gets more. Whoever runs the
+/// deployment has to know that requests are lost until then.
+fn original_fell_silent(draft: &mut Draft<'_>, resolved: &Resolved, step: Step, due: Timestamp) -> Verdict {
+    let original = Production::of(resolved).pair.original;
+    let cause = words::no_endpoints(original);
+    if draft.status.waiting.as_ref().is_none_or(|w| w.reason != ORIGINAL_NOT_READY) {
+        let message = format!(
+            "{cause}; it is the original, and what it has of the traffic moves with the next steps only"
+        );
+        draft.warn(ORIGINAL_NOT_READY, message);
+    }
+    let message = format!(
+        "{cause}; it is the original and keeps its {} % until the next step, at {}",
+        100 - step.weight,
+        due.strftime("%H:%M:%SZ")
+    );
+    draft.wait(ORIGINAL_NOT_READY, message);
+    Verdict::Running
 }
 
 /// True if nobody answers for a service's replacement, which has traffic.

@@ -32,6 +32,8 @@ pub enum Happening {
     ReplicasLook(String),
     /// The kubelet says of a pod whether it is ready, and what holds it back.
     PodTurns(String, bool, Option<String>),
+    /// The pods of a lost node are given up.
+    NodeIsEmptied(usize),
     /// The controller of EndpointSlices looks at a Service.
     EndpointsLook(String),
     /// An agent sees its Instance.
@@ -153,6 +155,7 @@ impl World {
             }
             Happening::ReplicasLook(name) => self.replicas_look(&name),
             Happening::PodTurns(name, is_ready, problem) => self.pod_turns(&name, is_ready, problem),
+            Happening::NodeIsEmptied(node) => self.node_is_emptied(node),
             Happening::EndpointsLook(service) => self.endpoints_look(&service),
             Happening::AgentLooks(host) => self.agent_looks(&host),
             Happening::EventEnds(host, turn, passes) => self.event_ends(&host, turn, passes),

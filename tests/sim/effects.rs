@@ -46,6 +46,10 @@ impl World {
             }
         }
         if work.effects.is_empty() {
+            // What no record stands behind is told once it is done.
+            for note in work.notes.drain(..) {
+                self.log.note(&key.1, note);
+            }
             if let Some(wake) = work.wake {
                 self.believers[index].timers.insert(key.clone(), wake);
             }

@@ -11,6 +11,9 @@ use super::objects::{Kind, Labels, Object, Pod, Slice, TaskSet};
 use super::store::{Actor, Commit, Store};
 use super::world::World;
 
+/// How many nodes there are.
+const NODES: usize = 2;
+
 /// True if `selector` selects `labels`; an empty one selects nobody.
 pub fn selects(selector: &Labels, labels: &Labels) -> bool {
     !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
@@ -99,7 +102,9 @@ impl World {
         }
         for _ in pods.len()..if is_refused { pods.len() } else { wanted.max(pods.len()) } {
             self.pods_made += 1;
+            let turn = self.pods_made % NODES;
             let pod = Pod {
+                node: if self.lost_node == Some(turn) { (turn + 1) % NODES } else { turn },
                 name: format!("{name}-p{}", self.pods_made),
                 owner: name.into(),
                 labels: found.labels.clone(),
@@ -125,8 +130,25 @@ impl World {
         });
     }
 
-    /// The kubelet's word on a pod.
+    /// The pods of a node.
+    pub fn pods_on(&self, node: usize) -> Vec<String> {
+        let pods = self.store.all(Kind::Pod).filter_map(Object::pod);
+        pods.filter(|p| p.node == node).map(|p| p.name.clone()).collect()
+    }
+
+    /// What ran on a node that is not heard of any more is deleted, so that it is made anew elsewhere.
+    pub fn node_is_emptied(&mut self, node: usize) {
+        for pod in self.pods_on(node) {
+            self.store.delete(&Actor::Cluster, &(Kind::Pod, pod));
+        }
+    }
+
+    /// The kubelet's word on a pod; of one on a lost node there is none but that it is not ready.
     pub fn pod_turns(&mut self, name: &str, is_ready: bool, problem: Option<String>) {
+        let node = self.store.get(Kind::Pod, name).and_then(Object::pod).map(|p| p.node);
+        if node.is_some() && node == self.lost_node && is_ready {
+            return;
+        }
         let _ = self.store.change(&Actor::Kubelet, &(Kind::Pod, name.into()), |o| {
             if let Object::Pod(p) = o {
                 let p = Arc::make_mut(p);

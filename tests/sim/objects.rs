@@ -151,6 +151,8 @@ pub struct Pod {
     pub is_ready: bool,
     /// What holds it back.
     pub problem: Option<String>,
+    /// Which of the two nodes it runs on.
+    pub node: usize,
 }
 
 /// A PodTemplate.

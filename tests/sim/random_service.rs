@@ -76,7 +76,7 @@ fn content(rng: &mut Rng) -> String {
 fn deed(world: &mut World, rng: &mut Rng) {
     let name = rng.pick(&NAMES[..3]);
     let after = rng.between(0, 90_000);
-    match rng.between(0, 24) {
+    match rng.between(0, 28) {
         0..=2 => {
             let asked = rng.pick(&[None, Some(true), Some(false)]);
             world.then(format!("stops {name} ({asked:?})"), at_once, after, move |w| stop(w, name, asked));
@@ -184,6 +184,16 @@ fn outage(world: &mut World, rng: &mut Rng, kind: i64, after: i64) {
             world.then("brings the group back", at_once, gone, move |w| {
                 let group = Object::Group(DeploymentGroup::new(GROUP, read(spec)).into());
                 let _ = w.store.create(&Actor::User, group);
+            });
+        }
+        25 | 26 => {
+            let node = rng.index(2);
+            world.then(format!("node {node} is lost"), at_once, after, move |w| lose_node(w, node));
+        }
+        27 | 28 => {
+            let place = rng.index(2);
+            world.then("adds a rule that sends elsewhere", at_once, after, move |w| {
+                edit_route(w, ROUTE, |r| r.rules.insert(place, super::setup::rule("/else", "else")));
             });
         }
         _ => {

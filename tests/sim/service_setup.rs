@@ -129,9 +129,9 @@ fn serve(world: &mut World, task_set: TaskSet) {
         ..task_set
     };
     create(world, Object::TaskSet(Arc::new(ready)));
-    for pod in pods(&name) {
+    for (node, pod) in pods(&name).into_iter().enumerate() {
         let (owner, labels) = (name.clone(), own.clone());
-        let pod = Pod { name: pod, owner, labels, is_ready: true, problem: None };
+        let pod = Pod { name: pod, owner, labels, is_ready: true, problem: None, node };
         create(world, Object::Pod(Arc::new(pod)));
     }
 }
@@ -309,6 +309,19 @@ pub fn flap(world: &mut World, service: &str, is_ready: bool) {
     for (_, pod) in pods {
         world.pod_turns(&pod, is_ready, None);
     }
+}
+
+/// A node is lost, once in a world: its pods cease at once; after five minutes they are deleted, and others are made on the other node.
+pub fn lose_node(world: &mut World, node: usize) {
+    if world.lost_node.is_some() {
+        return;
+    }
+    world.lost_node = Some(node);
+    for pod in world.pods_on(node) {
+        world.pod_turns(&pod, false, None);
+    }
+    let at = world.store.now + jiff::SignedDuration::from_mins(5);
+    world.plan(at, super::actors::Happening::NodeIsEmptied(node));
 }
 
 /// One of the pods behind a target group becomes ready or ceases to be.

@@ -85,6 +85,8 @@ pub struct World {
     pub task_sets_refused: Option<String>,
     /// Pods made so far.
     pub pods_made: usize,
+    /// The node that is not heard of any more.
+    pub lost_node: Option<usize>,
     /// The hosts' agents.
     pub agents: BTreeMap<String, Agent>,
     /// How scripts fare; the last word counts.
@@ -133,6 +135,7 @@ impl World {
             creations_refused: None,
             task_sets_refused: None,
             pods_made: 0,
+            lost_node: None,
             agents: BTreeMap::new(),
             fates: vec![],
             s3_content: format!("sha256:{}", "5".repeat(64)),

@@ -199,6 +199,13 @@ fn sizes() -> Vec<Story> {
             w.then("wants 3 replicas", weight_is(B, 50), 5_000, |w| resize(w, 3));
             w
         }),
+        Story::new("service/autoscaled_mid_shift", || {
+            let mut w = plain(linear());
+            pod_template(&mut w, "web-9", "slow");
+            deploys(&mut w, "d1", "web-9");
+            w.then("the autoscaler wants 4 replicas", weight_is(B, 25), 5_000, |w| resize(w, 4));
+            w
+        }),
         Story::new("service/replicas_raised_during_install", || {
             let mut w = plain(with("CodeDeployDefault.ECSAllAtOnce", json!({})));
             deploys(&mut w, "d1", "web-2");
@@ -224,6 +231,12 @@ fn sizes() -> Vec<Story> {
             w.then("a node with web-b's pods is drained", weight_is(B, 50), 5_000, |w| evict(w, B, None));
             w
         }),
+        Story::new("service/node_lost_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("a node with a pod of either side is lost", weight_is(B, 25), 5_000, |w| lose_node(w, 1));
+            w
+        }),
         Story::new("service/replacement_dies_mid_shift", || {
             let mut w = plain(rolling_back());
             deploys(&mut w, "d1", "web-2");
@@ -234,6 +247,13 @@ fn sizes() -> Vec<Story> {
             let mut w = plain(rolling_back());
             deploys(&mut w, "d1", "web-2");
             w.then("web-a's pods crash for good", weight_is(B, 25), 5_000, |w| evict(w, A, Some("crash")));
+            w
+        }),
+        Story::new("service/original_is_away_mid_shift", || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("web-a's pods are not ready", weight_is(B, 25), 5_000, |w| flap(w, A, false));
+            w.then("they are again", at_once, 20_000, |w| flap(w, A, true));
             w
         }),
         Story::new("service/pods_flap_at_the_first_step", || {

@@ -286,6 +286,17 @@ fn anew() -> Vec<Story> {
             });
             w
         }),
+        Story::new("service/route_made_anew_behind_the_rollbacks_step", move || {
+            let mut w = plain(rolling_back());
+            deploys(&mut w, "d1", "web-2");
+            w.then("stops d1", weight_is(B, 50), 5_000, |w| stop(w, "d1", None));
+            w.then("deletes the route", weight_is(A, 100), 100, move |w| removes(w, ROUTE));
+            w.then("makes it anew, as it was, with a rule more", at_once, 90_000, |w| {
+                super::super::setup::create(w, route(ROUTE, &[(A, 50), (B, 50)]));
+                edit_route(w, ROUTE, |r| r.rules.insert(0, super::super::setup::rule("/else", "else")));
+            });
+            w
+        }),
         Story::new("service/front_service_made_anew_mid_way", || {
             let events = json!({"autoRollback": {"enabled": true, "events": ["DeploymentFailure"]}});
             let mut w = fronted(1, Pace::calm(), with("CodeDeployDefault.ECSAllAtOnce", events));

@@ -18,6 +18,23 @@ fn of(content: String) -> World {
     w
 }
 
+/// A younger group with these target groups and listeners, and a Deployment in it.
+fn shared(target_groups: [&'static str; 2], route: &'static str, test: Option<&'static str>) -> World {
+    let mut w = plain(linear());
+    w.then("creates group web-other, an hour later", at_once, 3_600_000, move |w| {
+        let test = test.map(|name| json!({"httpRoute": {"name": name}}));
+        let production = json!({"httpRoute": {"name": route}});
+        let other =
+            json!({"targetGroups": target_groups, "productionListener": production, "testListener": test});
+        let group = sluice::api::DeploymentGroup::new("web-other", read(spec(linear(), other)));
+        super::super::setup::create(w, Object::Group(group.into()));
+    });
+    w.then("creates Deployment d1 of PodTemplate web-2 in it", at_once, 1_000, |w| {
+        super::super::setup::deploy_to(w, "web-other", "d1", &appspec("web-2", &[]), json!({}));
+    });
+    w
+}
+
 fn before() -> Vec<(&'static str, Tell)> {
     vec![
         ("missing_pod_template", || of(appspec("web-9", &[]))),
@@ -34,18 +51,10 @@ fn before() -> Vec<(&'static str, Tell)> {
             deploys(&mut w, "d1", "web-2");
             w
         }),
-        ("two_groups_share_a_target_group", || {
-            let mut w = plain(linear());
-            w.then("creates group web-other, an hour later", at_once, 3_600_000, |w| {
-                let other = json!({"targetGroups": [B, "web-c"], "productionListener": {"httpRoute": {"name": "else"}}, "testListener": null});
-                let group = sluice::api::DeploymentGroup::new("web-other", read(spec(linear(), other)));
-                super::super::setup::create(w, Object::Group(group.into()));
-            });
-            w.then("creates Deployment d1 of PodTemplate web-2 in it", at_once, 1_000, |w| {
-                super::super::setup::deploy_to(w, "web-other", "d1", &appspec("web-2", &[]), json!({}));
-            });
-            w
-        }),
+        ("two_groups_share_a_target_group", || shared([B, "web-c"], "else", None)),
+        ("two_groups_share_a_route", || shared(["web-c", "web-d"], ROUTE, None)),
+        ("two_groups_share_a_test_route", || shared(["web-c", "web-d"], "else", Some(TEST_ROUTE))),
+        ("appspec_warning", || of(appspec("web-2", &[]).replace("TargetService", "Web"))),
         ("route_names_neither", || {
             let mut w = plain(linear());
             set_backends(&mut w, ROUTE, &[("else", 100)]);
@@ -143,6 +152,14 @@ fn seen() -> Vec<(&'static str, Tell)> {
             };
             w.then("sends it to web-b", holds, 60_000, |w| {
                 edit_route(w, ROUTE, |r| r.rules[1] = super::super::setup::rule("/v2", B));
+            });
+            w
+        }),
+        ("foreign_rule_added_mid_shift", || {
+            let mut w = plain(linear());
+            deploys(&mut w, "d1", "web-2");
+            w.then("adds a rule that sends elsewhere, before the others", weight_is(B, 50), 5_000, |w| {
+                edit_route(w, ROUTE, |r| r.rules.insert(0, super::super::setup::rule("/else", "else")));
             });
             w
         }),
