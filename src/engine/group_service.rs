@@ -28,6 +28,16 @@ pub enum Made {
     TargetGroup,
 }
 
+impl Made {
+    /// As Kubernetes calls it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::TaskSet => "ReplicaSet",
+            Self::TargetGroup => "Service",
+        }
+    }
+}
+
 /// Another group that names the same target group or listener and was there first: reason and sentence.
 pub fn rival(facts: &GroupFacts) -> Option<(&'static str, String)> {
     let mine = names(&facts.group);
@@ -267,11 +277,12 @@ pub fn retire(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
         plan.acts.push(GroupAct::Release);
         return plan;
     }
-    let names: Vec<&str> = made.iter().map(|(_, name, _)| name.as_str()).collect();
-    let message = if deletes {
-        format!("the group is deleted, and with it {} (deletionPolicy Delete)", names.join(", "))
-    } else {
-        format!("the group is deleted; {} stay and serve on (deletionPolicy Orphan)", names.join(", "))
+    let names: Vec<String> = made.iter().map(|(kind, name, _)| format!("{} {name}", kind.word())).collect();
+    let what = names.join(", ");
+    let message = match (deletes, made.len()) {
+        (true, _) => format!("the group is deleted, and with it {what} (deletionPolicy Delete)"),
+        (_, 1) => format!("the group is deleted; {what} stays and serves on (deletionPolicy Orphan)"),
+        _ => format!("the group is deleted; {what} stay and serve on (deletionPolicy Orphan)"),
     };
     plan.notes.push(Note {
         is_warning: false,

@@ -30,7 +30,6 @@ fn object(kind: &str, name: &str, spec: &Value) -> DynamicObject {
 /// The least that each kind takes, and what it is then.
 fn least() -> Vec<(&'static str, Value, Value)> {
     let revision = json!({"configMap": {"name": "hello", "key": "appspec.yaml"}});
-    let aliases = json!([{"name": "live", "httpRoute": {"name": "hello"}}]);
     let server =
         json!({"computePlatform": "Server", "minimumHealthyHosts": {"type": "HostCount", "value": 1}});
     let function = json!({"computePlatform": "Function", "trafficRouting": {"type": "AllAtOnce"}});
@@ -39,7 +38,7 @@ fn least() -> Vec<(&'static str, Value, Value)> {
         "deploymentGroupRef": {"name": "hello-prod"}, "revision": revision, "deploymentMode": "Standard",
         "ignoreApplicationStopFailures": false, "updateOutdatedInstancesOnly": false,
     });
-    vec![
+    let before = vec![
         ("Application", json!({"computePlatform": "Function"}), json!({"computePlatform": "Function"})),
         ("DeploymentConfig", server.clone(), server),
         ("DeploymentConfig", function.clone(), function),
@@ -48,6 +47,19 @@ fn least() -> Vec<(&'static str, Value, Value)> {
             json!({"http": {"url": "http://probe"}}),
             json!({"timeout": "1h", "http": {"url": "http://probe"}}),
         ),
+    ];
+    let after = [
+        ("Instance", json!({"tags": {"env": "prod"}}), json!({"tags": {"env": "prod"}})),
+        ("Deployment", deployment, standard),
+    ];
+    before.into_iter().chain(least_groups()).chain(after).collect()
+}
+
+/// The least that a group of each platform takes, and what it is then.
+fn least_groups() -> Vec<(&'static str, Value, Value)> {
+    let aliases = json!([{"name": "live", "httpRoute": {"name": "hello"}}]);
+    let listener = json!({"httpRoute": {"name": "web"}});
+    vec![
         (
             "DeploymentGroup",
             json!({"applicationRef": {"name": "hello"}, "function": {"aliases": aliases}}),
@@ -79,8 +91,27 @@ fn least() -> Vec<(&'static str, Value, Value)> {
                 },
             }),
         ),
-        ("Instance", json!({"tags": {"env": "prod"}}), json!({"tags": {"env": "prod"}})),
-        ("Deployment", deployment, standard),
+        (
+            "DeploymentGroup",
+            json!({
+                "applicationRef": {"name": "web"},
+                "blueGreen": {},
+                "service": {"targetGroups": ["web-a", "web-b"], "productionListener": listener},
+            }),
+            json!({
+                "applicationRef": {"name": "web"},
+                "concurrencyPolicy": "Queue",
+                "deletionPolicy": "Orphan", "revisionHistoryLimit": 10,
+                "blueGreen": {
+                    "deploymentReady": {"actionOnTimeout": "ContinueDeployment", "wait": "0s"},
+                    "terminateOriginal": {"action": "Terminate", "wait": "5m"},
+                },
+                "service": {
+                    "replicas": 1, "targetGroups": ["web-a", "web-b"], "productionListener": listener,
+                    "installTimeout": "1h", "drain": "10s",
+                },
+            }),
+        ),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The controller's program with the chart's rights, beside a gateway that answers when told to: one world for each test.
 
 mod callee;
+mod cluster;
 mod controller;
 mod gateway;
 mod kstatus;
@@ -15,6 +16,7 @@ mod leadership;
 mod references;
 mod refusals;
 mod rights;
+mod services;
 mod sources;
 mod stages;
 mod turns;

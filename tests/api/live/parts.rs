@@ -10,6 +10,8 @@ pub fn resource(kind: &str) -> ApiResource {
         "ConfigMap" => ("", "v1", "configmaps"),
         "Namespace" => ("", "v1", "namespaces"),
         "Secret" => ("", "v1", "secrets"),
+        "PodTemplate" => ("", "v1", "podtemplates"),
+        "ReplicaSet" => ("apps", "v1", "replicasets"),
         "Service" => ("", "v1", "services"),
         "Job" => ("batch", "v1", "jobs"),
         "Lease" => ("coordination.k8s.io", "v1", "leases"),

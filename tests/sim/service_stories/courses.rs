@@ -12,7 +12,7 @@ const HOOKS: &[(&str, &str)] = &[
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    [swaps(), sides(), waits(), deaths(), sizes(), pods(), fronts(), foreigners()]
+    [swaps(), sides(), waits(), deaths(), sizes(), mid_shift(), pods(), fronts(), foreigners()]
         .into_iter()
         .flatten()
         .collect()
@@ -225,6 +225,12 @@ fn sizes() -> Vec<Story> {
             w.then("wants 1 replica", at_once, 30_000, |w| resize(w, 1));
             w
         }),
+    ]
+}
+
+/// What befalls pods while traffic moves.
+fn mid_shift() -> Vec<Story> {
+    vec![
         Story::new("service/pods_evicted_mid_shift", || {
             let mut w = plain(linear());
             deploys(&mut w, "d1", "web-2");

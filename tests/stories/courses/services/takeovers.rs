@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{SERVICE, TASK_SET, begin, size, task_set, task_set_of};
+use super::{POD, SERVICE, TASK_SET, begin, size, task_set, task_set_of};
 use crate::checks;
 use crate::manifests::{ROLLS_BACK, deployment, job_hook, workload};
 use crate::service_manifests::{SOON, app_spec, group, pod_template, routes, settings};
@@ -109,6 +109,12 @@ pub async fn front_inside(mut story: Story) {
     assert_eq!(back["status"]["creator"], "AutoRollback");
     assert_eq!(leads_to(&story, "hello-front").await, second, "back where it was");
     assert_eq!((size(&story, &second).await, size(&story, &third).await), (2, 0));
+    // While its pods end, connections that are kept are still answered by them.
+    for pod in story.list(POD).await {
+        if pod["metadata"]["labels"]["sluice.dev/task-set"] == third.as_str() {
+            story.gone(POD, pod["metadata"]["name"].as_str().expect("a name")).await;
+        }
+    }
 
     let load = story.end_unrouted(2).await;
     let moved = [&failed, &back].map(|d| checks::steps(d)[0].time);
