@@ -40,6 +40,11 @@ pub fn empty(seed: u64, pace: Pace, hosts: &[(String, &str)], group: Value, serv
                 "firstZoneMonitorDuration": "2m", "monitorDuration": "30s",
                 "minimumHealthyHostsPerZone": {"type": "HostCount", "value": 1}}}),
         ),
+        (
+            "half-of-each-zone",
+            json!({"minimumHealthyHosts": {"type": "HostCount", "value": 0}, "zonalConfig": {
+                "monitorDuration": "1m", "minimumHealthyHostsPerZone": {"type": "FleetPercent", "value": 50}}}),
+        ),
     ] {
         let mut spec = json!({"computePlatform": "Server"});
         merge(&mut spec, config);
