@@ -1,7 +1,7 @@
 # The real cluster in one command; included by the Makefile at the root. See e2e/README.md.
 E2E_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 
-.PHONY: up down import install image tools check-cluster
+.PHONY: up down import install image agent tools check-cluster
 
 up: ## Start the cluster of this checkout, or find it running; then: source target/cluster/env
 	@$(E2E_DIR)/up.sh
@@ -17,6 +17,9 @@ install: up ## (Re)install the chart with the image of the working tree
 
 image: ## Build the controller's image: target/image/sluice.tar
 	@$(E2E_DIR)/image.sh
+
+agent: ## Build the hosts' program, static: target/agent/sluice-agent
+	@$(E2E_DIR)/agent.sh
 
 tools: ## Build the cluster's programs: target/tools/bin
 	@$(E2E_DIR)/packages.sh

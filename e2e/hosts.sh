@@ -48,7 +48,7 @@ create_host() {
   local name=$1 number=$2 config=$3 dir="$HOSTS/$1"
   [[ ! -e $dir ]] || fail "host $name is there already"
   ((number >= 2 && number <= 254)) || fail "a host's number is 2 to 254"
-  [[ -x ${SLUICE_AGENT:=$TARGET/debug/sluice-agent} ]] || fail "there is no $SLUICE_AGENT: cargo build --bin sluice-agent"
+  [[ -x ${SLUICE_AGENT:=$TARGET/agent/sluice-agent} ]] || fail "there is no $SLUICE_AGENT: make agent"
   make_bridge
   mkdir -p "$dir/disk" "$dir/root"
   echo "$number" >"$dir/number"

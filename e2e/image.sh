@@ -6,6 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/cluster/paths.sh"
 source "$E2E/cluster/inputs.sh"
 source "$E2E/cluster/build-image.sh"
+source "$E2E/cluster/static.sh"
 
 REFERENCE=docker.io/sluice/controller:dev
 IMAGE="$TARGET/image"
@@ -17,25 +18,21 @@ main() {
   exec 9>"$IMAGE/lock"
   flock 9
   cd "$ROOT"
-  inputs=$(hash_inputs src Cargo.toml Cargo.lock Containerfile rust-toolchain.toml build.rs crds .cargo \
-    "$E2E/cluster/build-image.sh" "$(rustc --version)")
+  inputs=$(hash_inputs "$(static_inputs)" Containerfile "$E2E/cluster/build-image.sh")
   is_stamped "$IMAGE/stamp" "$inputs" "$IMAGE/sluice.tar" && return
   say "building the image sluice/controller:dev"
-  build_static_controller
+  build_context
   build_image Containerfile "$IMAGE/context" "$REFERENCE" "$IMAGE/sluice.tar"
   stamp "$IMAGE/stamp" "$inputs"
 }
 
-# Its target folder is its own: the static flag would have cargo build everything again whenever the two take turns. Packed, the
-# program's relocations take 6 KiB instead of 430, all of them read at its start (lld, and glibc 2.36 or later, know how).
-build_static_controller() {
-  local triple
-  triple="$(uname -m)-unknown-linux-gnu"
-  RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" nice -n 10 cargo build --release --locked --target "$triple" --target-dir "$IMAGE/cargo" \
-    --bin sluice-controller
+# The context is what the image holds.
+build_context() {
   rm -rf "$IMAGE/context"
   mkdir -p "$IMAGE/context"
-  cp "$IMAGE/cargo/$triple/release/sluice-controller" /etc/ssl/certs/ca-certificates.crt "$IMAGE/context/"
+  build_static sluice-controller "$IMAGE/context/sluice-controller"
+  require_static "$IMAGE/context/sluice-controller"
+  cp /etc/ssl/certs/ca-certificates.crt "$IMAGE/context/"
 }
 
 main "$@"

@@ -7,7 +7,7 @@
 //!  3  controller  agent     cli          the loops: order of steps, wiring | the host's work | terminal words
 //!  2  traffic  source  hook  platform    drivers: each knows one outside system
 //!  1  engine     cluster     remote      the brain | plumbing to Kubernetes | plumbing to the rest
-//!  0  api        appspec                 words
+//!  0  api        appspec     lookup      words | the addresses of a name
 //! ```
 //!
 //! Every reconcile is one line: **observe** (reads, from caches) → **decide** (pure) → **record** (compare and
@@ -23,6 +23,7 @@ pub mod cluster;
 pub mod controller;
 pub mod engine;
 pub mod hook;
+pub mod lookup;
 pub mod platform;
 pub mod remote;
 pub mod source;

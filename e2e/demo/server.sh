@@ -20,8 +20,8 @@ tell_story() {
 start_hosts() {
   step "Six hosts, each with a root file system, a network and an agent of its own"
   make_namespace
-  show cargo build --locked --bin sluice-agent
-  cargo build --quiet --locked --bin sluice-agent
+  show make agent
+  "$E2E/agent.sh"
   "$E2E/tools.sh" bundles
   mkdir -p "$WORK/bundles"
   "${ENTER[@]}" "$TOOLS/bin/bundles" -listen "${BUNDLES_URL#http://}" -dir "$WORK/bundles" 2>"$WORK/bundles.log" &

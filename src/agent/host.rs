@@ -15,7 +15,7 @@ use super::download::{self, Supply};
 use super::environment::Inheritance;
 use super::event;
 use super::install;
-use super::journal::{Journal, Lasting, Record};
+use super::journal::{Entry, Journal, Lasting, Record};
 use super::layout::{DeploymentDir, Mark, Root};
 use super::log::tail_of;
 use super::script::{Code, Failure};
@@ -172,6 +172,9 @@ impl Host {
             }
             None => {}
         }
+        if event == EventName::Install {
+            message += self.note_what_stands(record, install.is_some());
+        }
         tracing::warn!(deployment = record.assignment.deployment, %event, "{message}");
         let log = self.dir(record).ok().map(|dir| tail_of(&dir.log())).unwrap_or_default();
         let failure = Failure { code: Code::AgentRestarted, script, message };
@@ -179,6 +182,30 @@ impl Host {
         if let Err(error) = self.put_on_record(&end, Lasting::Yes) {
             tracing::error!(%error, %event, "the end of an event could not be put on record; it is tried again before anything else is done");
             self.owed().push(end);
+        }
+    }
+
+    /// Puts on record whose files lie here after an installation that was cut off; says so, unless that `is_told`.
+    fn note_what_stands(&self, record: &Record, is_told: bool) -> &'static str {
+        let stands = match install::standing(&self.root.installed(), record.group()) {
+            Ok(stands) => stands,
+            Err(error) => {
+                tracing::error!(%error, reason = error.reason(), "what is in place cannot be told");
+                return "";
+            }
+        };
+        let is_new = stands.as_ref() == Some(&record.assignment.deployment);
+        if is_new {
+            let placed = Entry::Placed { group: record.group().to_owned(), time: clock::now() };
+            if let Err(error) = self.journal().write(placed, Lasting::No) {
+                tracing::error!(%error, "what is in place could not be put on record");
+            }
+        }
+        match stands {
+            _ if is_told => "",
+            Some(_) if is_new => "; this revision's files are in place, whole",
+            Some(_) => "; the earlier revision is in place, whole",
+            None => "; nothing of it is in place",
         }
     }
 

@@ -110,6 +110,7 @@ impl Journal {
             }
             Entry::Fetched { group, bundle } => self.change(&group, |r| r.bundle = bundle),
             Entry::Told { group, message } => self.change(&group, |r| r.tell(&message)),
+            Entry::Placed { group, time } => self.change(&group, |r| r.place(time)),
             Entry::Finished { group, status, time } => self.change(&group, |r| r.finish(status, time)),
         }
     }

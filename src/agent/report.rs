@@ -13,7 +13,7 @@ use super::clock;
 use super::host::{Host, shortened};
 use super::journal::Record;
 use super::watching::Seen;
-use crate::api::instance::{AgentInfo, Installed};
+use crate::api::instance::{AgentInfo, Installed, Standing};
 use crate::api::{AssignmentStatus, EventStatus, HostEvent, Instance, InstanceSpec};
 use crate::cluster::{Error, write};
 
@@ -30,6 +30,7 @@ pub struct Report {
     agent: Option<AgentInfo>,
     assignments: Vec<AssignmentStatus>,
     installed: Vec<Installed>,
+    standing: Vec<Standing>,
 }
 
 impl Report {
@@ -52,9 +53,16 @@ impl Report {
             {
                 report.installed.push(installed.clone());
             }
+            if let Some(standing) = record.half_way()
+                && report.standing.len() < MAX_GROUPS
+                && !report.standing.iter().any(|i| i.deployment_group == *name)
+            {
+                report.standing.push(standing.clone());
+            }
         }
         report.assignments.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
         report.installed.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
+        report.standing.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
         report
     }
 
@@ -65,6 +73,7 @@ impl Report {
             agent: status.agent.clone(),
             assignments: status.assignments.clone(),
             installed: status.installed.clone(),
+            standing: status.standing.clone(),
         }
     }
 
@@ -85,6 +94,9 @@ impl Report {
         }
         if self.installed != known.installed {
             status.insert("installed".into(), json!(self.installed));
+        }
+        if self.standing != known.standing {
+            status.insert("standing".into(), json!(self.standing));
         }
         json!({"status": status})
     }

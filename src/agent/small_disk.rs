@@ -1,7 +1,15 @@
-//! For tests: a disk that is soon full, has few inodes, or is read-only. Needs root; without it the tests that use one say so and pass.
+//! For tests: a disk that is soon full, has few inodes, or is read-only. Needs root; without it the tests that use one say so and pass,
+//! or fail where `REQUIRE_ROOT_TESTS` is set, as it is by `make test`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Says aloud, past the capture of what tests print, that a test does not run here; fails it where it has to.
+pub fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+    assert!(std::env::var_os("REQUIRE_ROOT_TESTS").is_none(), "REQUIRE_ROOT_TESTS is set, and {why}");
+}
 
 /// A file system in memory, mounted in a directory of its own.
 pub struct SmallDisk {
@@ -18,7 +26,7 @@ impl SmallDisk {
         let options = format!("size={kibibytes}k,nr_inodes={inodes}");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(&path).status();
         if !mounted.is_ok_and(|status| status.success()) {
-            eprintln!("nothing may be mounted here: what a full disk does is not tested");
+            skip("nothing may be mounted here: what a full disk does is not tested");
             return None;
         }
         Some(Self { _folder: folder, path })

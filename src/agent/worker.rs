@@ -95,7 +95,11 @@ impl Worker<'_> {
             }
         }
         let is_over = |record: &&Record| record.end.is_some() && assigned_now(instance, record).is_none();
-        let over = journal.in_order().into_iter().filter(is_over).filter(|record| record.installed.is_none());
+        let over = journal
+            .in_order()
+            .into_iter()
+            .filter(is_over)
+            .filter(|record| record.installed.is_none() && record.standing.is_none());
         let gone: Vec<String> = over.map(|record| record.group().to_owned()).collect();
         gone.iter().try_for_each(|group| journal.forget(group))
     }

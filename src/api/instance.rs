@@ -159,6 +159,11 @@ pub struct InstanceStatus {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["deploymentGroup".into()]))]
     pub installed: Vec<Installed>,
+    /// Whose files lie here, one entry a group, where that is not what is installed: a Deployment that failed or was stopped behind Install.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["deploymentGroup".into()]))]
+    pub standing: Vec<Standing>,
     /// Ready, from the heartbeat Lease: a host that is not heard of is Unknown, not failed.
     #[serde(default)]
     #[schemars(schema_with = "condition::list")]
@@ -237,6 +242,28 @@ pub struct Installed {
     /// The bundle.
     pub revision: ResolvedRevision,
     /// When it succeeded, by the host's clock.
+    pub time: Timestamp,
+}
+
+/// Whose files a group has on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// The group's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub deployment_group: String,
+    /// The Deployment's name.
+    #[schemars(length(max = 253))]
+    pub deployment: String,
+    /// The Deployment's uid.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub deployment_uid: String,
+    /// `sha256:` and the digest of the bundle as it was downloaded here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 80))]
+    pub bundle_digest: Option<String>,
+    /// When they were put in place, by the host's clock.
     pub time: Timestamp,
 }
 

@@ -16,6 +16,8 @@ use tower::BoxError;
 use tower::retry::RetryLayer;
 use tower::util::{MapErrLayer, option_layer};
 
+use crate::lookup::Names;
+
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that nothing comes from is asked for a sign of life this often.
@@ -58,7 +60,7 @@ pub fn quiet_client(config: &Config) -> Result<Client, ConnectError> {
 }
 
 fn client(config: &Config, tls: rustls::ClientConfig, ping: Duration) -> Result<Client, ConnectError> {
-    let mut connector = HttpConnector::new();
+    let mut connector = HttpConnector::new_with_resolver(Names);
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(config.connect_timeout.or(Some(CONNECT_TIMEOUT)));

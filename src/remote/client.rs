@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service;
 
 use super::egress::{Egress, Refused};
+use crate::lookup;
 
 /// A connection has to come about within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,8 +106,8 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let egress = Arc::clone(&self.0);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(allowed(&egress, found)?.into_iter())
+            let found = lookup::addresses(name.as_str()).await?;
+            Ok(allowed(&egress, found.into_iter())?.into_iter())
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -231,8 +232,17 @@ pub fn kill(pid: &str) {
     let _ = Command::new("kill").args(["-9", pid.trim()]).status();
 }
 
-/// True where the tests may become other users.
+/// True where the tests may become other users. Where they may not, what needs it says so aloud and is left out; or fails, where
+/// `REQUIRE_ROOT_TESTS` is set, as it is by `make test`.
 pub fn is_root() -> bool {
     let said = Command::new("id").arg("-u").output().unwrap();
-    said.stdout == b"0\n"
+    let is_root = said.stdout == b"0\n";
+    if !is_root {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: only root may become another user");
+        assert!(
+            std::env::var_os("REQUIRE_ROOT_TESTS").is_none(),
+            "REQUIRE_ROOT_TESTS is set, and this is not root"
+        );
+    }
+    is_root
 }

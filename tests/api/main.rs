@@ -17,6 +17,7 @@ mod hosts;
 mod kinds;
 mod live;
 mod server;
+mod tokens;
 
 mod answers;
 mod columns;

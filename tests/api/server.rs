@@ -75,6 +75,11 @@ pub fn kubeconfig() -> PathBuf {
     SERVER.dir.join("kubeconfig")
 }
 
+/// The key by which it signs tokens.
+pub fn signing_key() -> PathBuf {
+    SERVER.dir.join("pki/service-account.key")
+}
+
 /// A folder of that name beside the server's files; it goes with them.
 pub fn folder(name: &str) -> PathBuf {
     let folder = SERVER.dir.join(name);

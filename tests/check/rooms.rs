@@ -19,12 +19,13 @@ struct Room {
     may_call: &'static [&'static str],
 }
 
-const ROOMS: [Room; 15] = [
+const ROOMS: [Room; 16] = [
     Room { name: "api", rank: 0, may_call: &[] },
     Room { name: "appspec", rank: 0, may_call: &[] },
+    Room { name: "lookup", rank: 0, may_call: &[] },
     Room { name: "engine", rank: 1, may_call: &["api", "appspec"] },
-    Room { name: "cluster", rank: 1, may_call: &["api"] },
-    Room { name: "remote", rank: 1, may_call: &[] },
+    Room { name: "cluster", rank: 1, may_call: &["api", "lookup"] },
+    Room { name: "remote", rank: 1, may_call: &["lookup"] },
     Room { name: "platform", rank: 2, may_call: &["engine", "cluster", "remote", "api", "appspec"] },
     Room { name: "traffic", rank: 2, may_call: &["engine", "cluster", "remote", "api", "appspec"] },
     Room { name: "alarm", rank: 2, may_call: &["engine", "remote", "api"] },

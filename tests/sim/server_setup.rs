@@ -41,9 +41,7 @@ pub fn empty(seed: u64, pace: Pace, hosts: &[(String, &str)], group: Value, serv
                 "minimumHealthyHostsPerZone": {"type": "HostCount", "value": 1}}}),
         ),
     ] {
-        let mut spec = json!({"computePlatform": "Server"});
-        merge(&mut spec, config);
-        create(w, Object::Config(Arc::new(DeploymentConfig::new(name, read(spec)))));
+        configure(w, name, config);
     }
     for (index, (name, zone)) in hosts.iter().enumerate() {
         host(w, name, index, zone);
@@ -51,6 +49,13 @@ pub fn empty(seed: u64, pace: Pace, hosts: &[(String, &str)], group: Value, serv
     let object = DeploymentGroup::new(GROUP, read(spec(group, server)));
     create(w, Object::Group(Arc::new(object)));
     world
+}
+
+/// A deployment configuration.
+pub fn configure(world: &mut World, name: &str, config: Value) {
+    let mut spec = json!({"computePlatform": "Server"});
+    merge(&mut spec, config);
+    create(world, Object::Config(Arc::new(DeploymentConfig::new(name, read(spec)))));
 }
 
 /// The spec of the group, with what a story says otherwise.

@@ -9,12 +9,13 @@ mod more;
 mod servers;
 mod services;
 mod shifts;
+mod sources;
 mod stops;
 
 use crate::case;
 use crate::run::Case;
 use crate::story::Stage;
-use servers::{failures, fleets, mishaps};
+use servers::{balancers, eyes, failures, fleets, mishaps};
 use services::{autoscaling, crashes, ends, holds, losses as dying, stops as halts, swaps, takeovers};
 
 const COURSE: bool = true;
@@ -29,7 +30,18 @@ fn servers() -> Vec<Case> {
     let (together, alone) = (false, true);
     let bare = Stage::Bare;
     vec![
-        case!("server-load-balancer", fleets::load_balancer, COURSE, together, bare),
+        case!("server-load-balancer", balancers::load_balancer, COURSE, together, bare),
+        case!("server-agent-killed", mishaps::agent_killed, COURSE, together, bare),
+        case!(
+            "server-agent-killed-around-traffic",
+            mishaps::agent_killed_around_traffic,
+            COURSE,
+            together,
+            bare
+        ),
+        case!("server-downloads-fail", failures::downloads, COURSE, together, bare),
+        case!("server-traffic-hooks", balancers::hooks, COURSE, together, bare),
+        case!("server-bundles-with-secrets", sources::bundles, COURSE, together, bare),
         case!("server-all-at-once", fleets::all_at_once, MORE, together, bare),
         case!("server-half-at-a-time", fleets::half_at_a_time, MORE, together, bare),
         case!("server-one-at-a-time", fleets::one_at_a_time, COURSE, together, bare),
@@ -38,16 +50,16 @@ fn servers() -> Vec<Case> {
         case!("server-zone-by-zone", fleets::zone_by_zone, COURSE, together, bare),
         case!("server-stop", fleets::stop, COURSE, together, bare),
         case!("server-rollback", fleets::rollback, COURSE, together, bare),
-        case!("server-restart-mode", fleets::restart_mode, MORE, together, bare),
+        case!("server-eyes", eyes::failure, COURSE, together, bare),
+        case!("server-restart-mode", fleets::restart_mode, COURSE, together, bare),
         case!("server-outdated-only", fleets::outdated_only, MORE, together, bare),
-        case!("server-two-applications", fleets::two_applications, MORE, together, bare),
+        case!("server-two-applications", fleets::two_applications, COURSE, together, bare),
         case!("server-scripts-fail", failures::scripts, COURSE, together, bare),
-        case!("server-downloads-fail", failures::downloads, MORE, together, bare),
-        case!("server-disk-full", failures::disk_full, MORE, together, bare),
+        case!("server-disk-full", failures::disk_full, COURSE, together, bare),
         case!("server-file-exists", failures::file_exists, MORE, together, bare),
-        case!("server-agent-killed", mishaps::agent_killed, COURSE, together, bare),
+        case!("server-download-stalls", failures::stalls, MORE, together, bare),
         case!("server-rebooted", mishaps::rebooted, MORE, together, bare),
-        case!("server-unplugged", mishaps::unplugged, MORE, together, bare),
+        case!("server-unplugged", mishaps::unplugged, COURSE, together, bare),
         case!("server-silent", mishaps::silent, MORE, together, bare),
         case!("server-controller-killed-often", mishaps::controller_killed_often, MORE, alone, bare),
     ]
@@ -162,6 +174,7 @@ fn service_surroundings() -> Vec<Case> {
         case!("service-adoption", takeovers::adoption, COURSE, together, bare),
         case!("service-front", takeovers::front, COURSE, together, bare),
         case!("service-front-inside", takeovers::front_inside, MORE, together, bare),
+        case!("service-app-spec-in-a-registry", sources::of_service, MORE, together, stage),
         case!("service-group-orphaned", takeovers::orphaned, MORE, together, stage),
         case!("service-group-deleted", takeovers::deleted, MORE, together, stage),
         case!("service-target-group-shared", takeovers::shared, MORE, together, stage),
@@ -175,6 +188,7 @@ fn functions() -> Vec<Case> {
     vec![
         case!("linear", shifts::linear, COURSE, together),
         case!("canary", shifts::canary, COURSE, together),
+        case!("app-spec-in-s3", sources::of_function, COURSE, together),
         case!("hook-job-fails", hooks::job_fails, COURSE, together),
         case!("all-at-once", shifts::all_at_once, COURSE, together),
         case!("hook-job-succeeds", hooks::job_succeeds, MORE, together),

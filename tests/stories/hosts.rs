@@ -23,6 +23,19 @@ static NEXT: AtomicU8 = AtomicU8::new(20);
 pub const EVENTS: [&str; 5] =
     ["ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"];
 
+/// The same and the hooks of a host that leaves the load balancer and comes back.
+pub const ALL_EVENTS: [&str; 9] = [
+    "BeforeBlockTraffic",
+    "AfterBlockTraffic",
+    "ApplicationStop",
+    "BeforeInstall",
+    "AfterInstall",
+    "ApplicationStart",
+    "ValidateService",
+    "BeforeAllowTraffic",
+    "AfterAllowTraffic",
+];
+
 /// The hosts of one story.
 pub struct Fleet {
     /// Their names.
@@ -105,6 +118,16 @@ impl Fleet {
     /// A bundle whose scripts note `EVENT VERSION` in `/srv/trail`, with other scripts in place of some of them, and a file
     /// `/srv/app/version`. An event whose script is `-` has none in the bundle, though the AppSpec names it.
     pub fn notes(&self, version: &str, scripts: &[(&str, &str)]) -> Bundle {
+        self.pack(&self.notes_on(&EVENTS, version, scripts), &format!("notes-{version}.tgz"))
+    }
+
+    /// The same with scripts for the hooks around traffic, too.
+    pub fn all_notes(&self, version: &str, scripts: &[(&str, &str)]) -> Bundle {
+        self.pack(&self.notes_on(&ALL_EVENTS, version, scripts), &format!("notes-{version}.tgz"))
+    }
+
+    /// The folder of such a bundle, before it is packed.
+    pub fn notes_on(&self, events: &[&str], version: &str, scripts: &[(&str, &str)]) -> PathBuf {
         let app = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{version}", self.names[0]));
         fs::remove_dir_all(&app).ok();
         fs::create_dir_all(app.join("scripts")).expect("a folder");
@@ -114,8 +137,8 @@ impl Fleet {
         let mut appspec = String::from(
             "version: 0.0\nos: linux\nfiles:\n  - source: app\n    destination: /srv/app\nhooks:\n",
         );
-        for event in EVENTS {
-            let special = scripts.iter().find(|(e, _)| *e == event).map(|(_, script)| *script);
+        for event in events {
+            let special = scripts.iter().find(|(e, _)| e == event).map(|(_, script)| *script);
             appspec += &format!("  {event}:\n    - location: scripts/{event}.sh\n      timeout: 5\n");
             if special == Some("-") {
                 continue;
@@ -125,11 +148,16 @@ impl Fleet {
             let script = format!("#!/bin/sh\nmkdir -p /srv\n{note}{}\n", special.unwrap_or("exit 0"));
             fs::write(&file, script).expect("a script");
             // Who packed it forgot one: the agent makes it executable, as CodeDeploy's does.
-            let mode = if event == "BeforeInstall" { 0o644 } else { 0o755 };
+            let mode = if *event == "BeforeInstall" { 0o644 } else { 0o755 };
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
         }
         fs::write(app.join("appspec.yml"), appspec).expect("a file");
-        self.pack(&app, &format!("notes-{version}.tgz"))
+        app
+    }
+
+    /// A bundle's file.
+    pub fn file(&self, bundle: &Bundle) -> PathBuf {
+        self.bundles.join(bundle.url.rsplit('/').next().expect("a name"))
     }
 
     /// The same bundle with a fault of the server's in its address.
@@ -149,7 +177,8 @@ impl Fleet {
         self.pack(&app, &format!("large-{version}.tgz"))
     }
 
-    fn pack(&self, app: &Path, name: &str) -> Bundle {
+    /// A folder as a bundle of that name.
+    pub fn pack(&self, app: &Path, name: &str) -> Bundle {
         let file = self.bundles.join(name);
         let packed = Command::new("tar").arg("-C").arg(app).arg("-czf").arg(&file).arg(".").status();
         assert!(packed.expect("tar").success());
@@ -188,7 +217,6 @@ async fn boot(story: &Story, name: &str, number: u8, host: Host) {
     let output = Command::new(root().join("e2e/hosts.sh"))
         .args(["up", name, &number.to_string(), config])
         .env("DISK", host.disk)
-        .env("SLUICE_AGENT", env!("CARGO_BIN_EXE_sluice-agent"))
         .output()
         .expect("e2e/hosts.sh");
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));

@@ -20,6 +20,7 @@ mod record;
 mod run;
 mod server_manifests;
 mod service_manifests;
+mod stores;
 mod story;
 
 fn main() -> std::process::ExitCode {

@@ -92,6 +92,18 @@ spec:
     )
 }
 
+/// A Deployment of any revision.
+pub fn deployment_of(name: &str, group: &str, revision: &serde_json::Value) -> String {
+    format!(
+        r"
+apiVersion: sluice.dev/v1alpha1
+kind: Deployment
+metadata: {{name: {name}}}
+spec: {{deploymentGroupRef: {{name: {group}}}, revision: {revision}}}
+"
+    )
+}
+
 /// A Deployment that runs what was last deployed again.
 pub fn restart(name: &str, group: &str) -> String {
     format!(

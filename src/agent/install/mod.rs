@@ -114,6 +114,11 @@ pub fn recover(state: &Path) -> Result<Recoveries, Error> {
     recover_by(state, &Steps::default())
 }
 
+/// The Deployment whose files a group has in place; nothing if it never installed anything.
+pub fn standing(state: &Path, group: &str) -> Result<Option<String>, Error> {
+    Ok(record::Record::header_at(&record::path_of(state, group))?.map(|header| header.deployment))
+}
+
 /// How many warnings are told.
 const WARNINGS: usize = 100;
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::api::deployment_status::Diagnostics;
-use crate::api::instance::Installed;
+use crate::api::instance::{Installed, Standing};
 use crate::api::{Assignment, EventName, EventStatus, HostEvent};
 
 /// Beyond this nothing is added to what people should know, in bytes; the API takes 2048 characters.
@@ -42,6 +42,9 @@ pub struct Record {
     /// The digest of what that one installed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub installed_digest: String,
+    /// The group's last Deployment whose files were put in place here, whatever became of it afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
     /// The group's Deployments before this one, the newest last, and how they ended here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<Past>,
@@ -146,6 +149,14 @@ pub enum Entry {
         /// In a sentence.
         message: String,
     },
+    /// The Deployment's files are in place, although its installation was cut off.
+    #[serde(rename_all = "camelCase")]
+    Placed {
+        /// The group's id.
+        group: String,
+        /// When that was found.
+        time: Timestamp,
+    },
     /// The end of a Deployment here: what had not begun is skipped.
     #[serde(rename_all = "camelCase")]
     Finished {
@@ -172,8 +183,10 @@ impl Record {
     /// A Deployment that has just come; what the group has installed goes on from the `earlier` one.
     pub fn accepted(sequence: u64, assignment: Assignment, earlier: Option<Self>) -> Self {
         let (mut past, mut installed, mut installed_digest) = (vec![], None, String::new());
+        let mut standing = None;
         if let Some(earlier) = earlier {
             (past, installed, installed_digest) = (earlier.past, earlier.installed, earlier.installed_digest);
+            standing = earlier.standing;
             let deployment_uid = earlier.assignment.deployment_uid;
             past.retain(|one| one.deployment_uid != deployment_uid);
             past.push(Past { deployment_uid, end: earlier.end.unwrap_or(EventStatus::Skipped) });
@@ -189,6 +202,7 @@ impl Record {
             end: None,
             installed,
             installed_digest,
+            standing,
             past,
         }
     }
@@ -231,6 +245,27 @@ impl Record {
         if let Some(event) = self.events.iter_mut().find(|event| event.name == name) {
             (event.status, event.end_time, event.diagnostics) = (status, Some(time), diagnostics);
         }
+        if name == EventName::Install && status == EventStatus::Succeeded {
+            self.place(time);
+        }
+    }
+
+    /// Its files are what lies here.
+    pub(super) fn place(&mut self, time: Timestamp) {
+        let digest = &self.bundle.digest;
+        self.standing = Some(Standing {
+            deployment_group: self.assignment.deployment_group.clone(),
+            deployment: self.assignment.deployment.clone(),
+            deployment_uid: self.assignment.deployment_uid.clone(),
+            bundle_digest: Some(digest.clone()).filter(|digest| !digest.is_empty()),
+            time,
+        });
+    }
+
+    /// What lies here where that is not what is installed: a Deployment that failed or was stopped behind Install.
+    pub fn half_way(&self) -> Option<&Standing> {
+        let installed = self.installed.as_ref().map(|installed| &installed.deployment_uid);
+        self.standing.as_ref().filter(|standing| installed != Some(&standing.deployment_uid))
     }
 
     /// Only so much is kept as is ever told.

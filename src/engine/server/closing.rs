@@ -72,7 +72,7 @@ fn too_few(draft: &Draft<'_>, fleet: &Fleet<'_>) -> Option<Why> {
         return failed(whole.floor, "");
     }
     if let Some(zone) = fleet.zone_lost() {
-        return failed(zone.floor, &format!(" in zone {}", zone.name));
+        return failed(zone.floor, &words::in_zone(&zone.name));
     }
     let zone = fleet.zone()?;
     let part = fleet.tally(zone.range.clone(), zone.floor);

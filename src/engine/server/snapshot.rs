@@ -113,7 +113,7 @@ pub fn server(
     let mut from = 0;
     for zone in &zones {
         let to = from + usize::try_from(zone.targets).unwrap_or(0);
-        let whose = format!(" in zone {}", zone.name);
+        let whose = words::in_zone(&zone.name);
         check_floor(&hosts[from..to], group_name, zone.minimum_healthy, name, &whose)?;
         from = to;
     }

@@ -111,6 +111,11 @@ pub fn repair(status: &DeploymentStatus) -> String {
     }
 }
 
+/// Of which hosts a sentence speaks.
+pub fn in_zone(name: &str) -> String {
+    if name.is_empty() { " among those that name no zone".into() } else { format!(" in zone {name}") }
+}
+
 /// Why too few hosts are left: the first failures by name.
 pub fn too_few(status: &DeploymentStatus, floor: i32, whose: &str) -> String {
     let told = |failed: &crate::api::deployment_status::FailedTarget| {

@@ -138,6 +138,10 @@ fn a_failure_is_told_with_what_the_script_said() {
         );
         assert!(said["logTail"].as_str().unwrap().contains("[stdout]no luck\n"), "{said:#}");
         assert!(status["installed"].is_null(), "{status:#}");
+        assert_eq!(
+            status["standing"][0]["deployment"], "one",
+            "its files lie there all the same: {status:#}"
+        );
     });
 }
 

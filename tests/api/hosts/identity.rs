@@ -5,9 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
+use serde_json::Value;
+use sluice::api::Instance;
 
-use super::agent::with_host;
+use super::agent::{assignment, with_host};
+use super::bundles::Store;
 use crate::server::eventually;
+use crate::tokens;
 
 #[test]
 fn it_speaks_of_itself_and_renews_its_lease() {
@@ -48,6 +52,39 @@ fn a_first_token_is_renewed_at_once_and_kept_for_the_agent_alone() {
         eventually("it runs again", || async { (host.log().matches("begins").count() >= 2).then_some(()) })
             .await;
         assert_eq!(host.read("root/sluice/sealing-key"), key);
+    });
+}
+
+/// The API server takes a token for up to 70 seconds after its end: clocks may be off by one minute, and who came before is remembered for
+/// ten seconds. By then the agent must have asked for another one, and read it.
+#[test]
+fn it_goes_on_past_the_end_of_its_first_token() {
+    with_host(|mut host| async move {
+        host.kill();
+        let mut config: Value = serde_json::from_str(&host.read("config.yaml")).unwrap();
+        let given = config["token"].as_str().unwrap().to_owned();
+        let first = tokens::ending(&given, jiff::Timestamp::now().as_second() + 2);
+        config["token"] = first.clone().into();
+        fs::write(host.path("config.yaml"), config.to_string()).unwrap();
+        let _ = fs::remove_file(host.path("root/sluice/token"));
+        let with_first: Api<Instance> = Api::namespaced(tokens::client(&first).await, &host.namespace);
+        with_first.get("web-1").await.expect("the first token is good");
+        host.start();
+        eventually("the first token is over", || async {
+            let refused = with_first.get("web-1").await;
+            matches!(refused, Err(kube::Error::Api(status)) if status.code == 401).then_some(())
+        })
+        .await;
+        // Whatever held on to the first one begins anew.
+        host.wire.cut();
+        host.wire.mend();
+        let store = Store::start().await;
+        host.assign(&[assignment("one", &store.bundle(&[]))]).await;
+        host.until_ended("one", "Succeeded").await;
+        let (first, kept) = (tokens::claims(&first), tokens::claims(host.read("root/sluice/token").trim()));
+        assert_eq!(first["sub"], kept["sub"]);
+        assert!(kept["exp"].as_i64() > first["exp"].as_i64().map(|end| end + 600), "{kept}");
+        assert!(!host.log().contains("Unauthorized"), "{}", host.log());
     });
 }
 

@@ -69,6 +69,24 @@ fn failures() -> Vec<Story> {
             deploys(&mut w, "d1", "2");
             w
         }),
+        Story::new("server/half_of_each_zone", || {
+            // 2 of 3 stay healthy, then 3 of 5: one at a time, then two.
+            let mut w = three_and_five();
+            // The last of the first zone may fail, and so may two of the second as long as nobody waits.
+            for host in ["h3", "h7", "h8"] {
+                fate(&mut w, "2", host, EventName::AfterInstall, What::Fails);
+            }
+            deploys(&mut w, "d1", "2");
+            w
+        }),
+        Story::new("server/second_zone_fails", || {
+            let mut w = three_and_five();
+            for host in ["h4", "h5"] {
+                fate(&mut w, "2", host, EventName::AfterInstall, What::Fails);
+            }
+            deploys(&mut w, "d1", "2");
+            w
+        }),
         Story::new("server/object_in_s3_is_replaced_meanwhile", || {
             let mut w = plain(2, config(ALL));
             fate(&mut w, "2", "h02", EventName::DownloadBundle, What::Takes(9_000));
@@ -84,6 +102,17 @@ fn failures() -> Vec<Story> {
             w
         }),
     ]
+}
+
+/// Three hosts in one zone, then five in another; half of each zone stays healthy, and each is watched for a minute.
+fn three_and_five() -> World {
+    let zone = |n| if n <= 3 { "eu-1a" } else { "eu-1b" };
+    let hosts: Vec<(String, &str)> = (1..=8).map(|n| (format!("h{n}"), zone(n))).collect();
+    let mut w = standing(1, Pace::calm(), &hosts, config("half-of-each-zone"), json!({}));
+    let half = json!({"minimumHealthyHosts": {"type": "HostCount", "value": 0}, "zonalConfig": {
+        "monitorDuration": "1m", "minimumHealthyHostsPerZone": {"type": "FleetPercent", "value": 50}}});
+    configure(&mut w, "half-of-each-zone", half);
+    w
 }
 
 fn stops() -> Vec<Story> {

@@ -1,5 +1,7 @@
 //! The Server platform: real agents on hosts of their own, and what they do with bundles.
 
+pub mod balancers;
+pub mod eyes;
 pub mod failures;
 pub mod fleets;
 pub mod mishaps;

@@ -42,17 +42,12 @@ pub async fn scripts(story: Story) {
     end(&story).await;
 }
 
-/// A download that is cut, or that stalls, goes on where it was; one that is not what it should be, or not there, is named.
+/// A download that is cut goes on where it was; one that is not what it should be, or not there, is named.
 pub async fn downloads(story: Story) {
     let (fleet, _) = installed(&story, 1, ALL, "").await;
     let large = fleet.large("2", 8);
     story.apply(&deployment("cut", "web", &fleet.faulty(&large, "cut=3000000"), "")).await;
     story.phase("cut", "Succeeded").await;
-
-    // Nothing comes for a minute.
-    let slow = fleet.large("2a", 8);
-    story.apply(&deployment("stalled", "web", &fleet.faulty(&slow, "stall=3000000"), "")).await;
-    story.until_long(DEPLOYMENT, "stalled", "it succeeded", |d| d["status"]["phase"] == "Succeeded").await;
 
     // Another one: what was fetched by its digest is not fetched again.
     let other = fleet.large("2b", 1);
@@ -67,6 +62,15 @@ pub async fn downloads(story: Story) {
     story.apply(&deployment("missing", "web", &missing, "")).await;
     let failed = fails(&story, &fleet, "missing").await;
     assert_eq!(failed["name"], "DownloadBundle");
+    end(&story).await;
+}
+
+/// A download from which nothing comes for a minute goes on where it was.
+pub async fn stalls(story: Story) {
+    let (fleet, _) = installed(&story, 1, ALL, "").await;
+    let slow = fleet.large("2", 8);
+    story.apply(&deployment("stalled", "web", &fleet.faulty(&slow, "stall=3000000"), "")).await;
+    story.until_long(DEPLOYMENT, "stalled", "it succeeded", |d| d["status"]["phase"] == "Succeeded").await;
     end(&story).await;
 }
 

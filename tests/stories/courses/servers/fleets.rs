@@ -1,12 +1,13 @@
-//! Deployments over a fleet: each configuration, a load balancer, stop, rollback and restart.
+//! Deployments over a fleet: each configuration, stop, rollback and restart.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::mishaps::runs;
 use super::{ALL, ROLLS_BACK, counts, end, events, in_zone, installed, standing, whole};
 use crate::hosts::{Fleet, Host, INSTANCE, PLAIN};
-use crate::server_manifests::{deployment, group, restart, service, settings};
-use crate::story::{DEPLOYMENT, GROUP, Story};
+use crate::server_manifests::{deployment, group, restart, settings};
+use crate::story::{DEPLOYMENT, Story};
 
 /// Begin and end of the agent's work on each host.
 async fn spans(story: &Story, fleet: &Fleet) -> Vec<(Timestamp, Timestamp)> {
@@ -89,54 +90,25 @@ pub async fn zone_by_zone(story: Story) {
     end(&story).await;
 }
 
-const BALANCED: &str = "deploymentStyle: {option: WithTrafficControl}\n    loadBalancer: {service: {name: hello, port: 8080}, drain: 5s}";
-
-/// Hosts leave the load balancer before they are worked on and come back after; a version that fails its validation never
-/// sees a client, and what it touched goes back.
-pub async fn load_balancer(mut story: Story) {
-    let fleet = Fleet::start(&story, &[PLAIN; 4]).await;
-    story.apply(&(settings() + "---" + &service(&story.host))).await;
-    let half = "CodeDeployDefault.HalfAtATime";
-    story.apply(&group("web", half, "web", ROLLS_BACK, BALANCED)).await;
-    story.apply(&deployment("first", "web", &fleet.shop(1, &[]), "")).await;
-    story.phase("first", "Succeeded").await;
-    story.begin_load().await;
-
-    story.apply(&deployment("second", "web", &fleet.shop(2, &[]), "")).await;
-    let deployed = story.phase("second", "Succeeded").await;
-    assert_eq!(counts(&deployed), [4, 0, 0, 0]);
-    let instance = story.get(INSTANCE, &fleet.names[0]).await;
-    let own = instance["spec"]["assignments"][0]["trafficEvents"].as_array().cloned().expect("events");
-    let told: Vec<_> = own.iter().map(|e| (e["name"].as_str(), e["status"].as_str())).collect();
-    assert_eq!(told, [(Some("BlockTraffic"), Some("Succeeded")), (Some("AllowTraffic"), Some("Succeeded"))]);
-
-    story.apply(&deployment("third", "web", &fleet.shop(3, &["FAIL=1"]), "")).await;
-    let failed = story.phase("third", "Failed").await;
-    assert_eq!(failed["status"]["errorInformation"]["code"], "HealthConstraints");
-    assert_eq!(counts(&failed), [0, 2, 2, 0]);
-    let rollback = failed["status"]["rollbackInfo"]["rollbackDeployment"].as_str().expect("a rollback");
-    let back = story.phase(rollback, "Succeeded").await;
-    assert_eq!(counts(&back), [2, 0, 0, 0], "only the hosts that the failed one touched");
-    let is_told = |g: &Value| g["status"]["phase"] == "RolledBack";
-    story.until(GROUP, "web", "it says that it was rolled back", is_told).await;
-    story.end_unrouted(2).await;
-}
-
 /// A stop lets the running events end and starts none; the hosts say what stands on them.
 pub async fn stop(story: Story) {
     let (fleet, _) = installed(&story, 3, "CodeDeployDefault.OneAtATime", "").await;
-    let second = fleet.notes("2", &[("BeforeInstall", "sleep 4")]);
+    let second = fleet.notes("2", &[("AfterInstall", "sleep 4")]);
     story.apply(&deployment("second", "web", &second, "")).await;
-    let runs = |d: &Value| d["status"]["overview"]["inProgress"] == 1;
-    story.until(DEPLOYMENT, "second", "a host is worked on", runs).await;
+    let is_begun = |d: &Value| d["status"]["overview"]["inProgress"] == 1;
+    let begun = story.until(DEPLOYMENT, "second", "a host is worked on", is_begun).await;
+    let target = begun["status"]["resolved"]["server"]["targets"][0].as_str().expect("a name").to_owned();
+    runs(&story, &target, "AfterInstall").await;
     story.patch(DEPLOYMENT, "second", &json!({"spec": {"stop": {}}})).await;
     let stopped = story.phase("second", "Stopped").await;
     assert_eq!(stopped["status"]["errorInformation"]["code"], "ManualStop");
     let letters = stopped["status"]["targets"].as_str().expect("letters");
     assert!(!letters.contains(['I', 'P']), "nothing is left open: {letters}");
     for host in &fleet.names {
-        let installed = &story.get(INSTANCE, host).await["status"]["installed"][0]["deployment"];
-        assert_eq!(installed, "first", "what stands on {host}");
+        let status = story.get(INSTANCE, host).await["status"].clone();
+        assert_eq!(status["installed"][0]["deployment"], "first", "the last success on {host}");
+        let stands = if *host == target { json!("second") } else { Value::Null };
+        assert_eq!(status["standing"][0]["deployment"], stands, "whose files lie on {host}");
     }
     end(&story).await;
 }

@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{ALL, counts, end, failed_event, installed, standing};
+use super::balancers::BALANCED;
+use super::{ALL, counts, end, events, failed_event, installed, standing};
 use crate::controllers;
 use crate::courses::disturbances::while_killed;
-use crate::hosts::{EVENTS, INSTANCE};
-use crate::server_manifests::deployment;
+use crate::hosts::{ALL_EVENTS, EVENTS, Fleet, INSTANCE, PLAIN};
+use crate::server_manifests::{Bundle, deployment, group, service, settings};
 use crate::story::{DEPLOYMENT, Story};
 
 /// Waits until that event runs on a host.
-async fn runs(story: &Story, host: &str, event: &str) {
+pub async fn runs(story: &Story, host: &str, event: &str) {
     let is_so = |i: &Value| {
         let all = i["status"]["assignments"].as_array().cloned().unwrap_or_default();
         all.iter().any(|a| a["event"] == *event && a["status"] == "InProgress")
@@ -18,35 +19,157 @@ async fn runs(story: &Story, host: &str, event: &str) {
     story.until(INSTANCE, host, &format!("{event} runs"), is_so).await;
 }
 
-/// An agent that is killed in an event reports it failed and never runs it again; the other hosts go on.
+/// A script that ends its host's agent, and would go on, in the event that `/srv/kill-in` names.
+fn kills(event: &str) -> String {
+    format!(
+        "[ \"$(cat /srv/kill-in 2>/dev/null)\" = {event} ] || exit 0\nsleep 0.3\nkill -9 \"$(cat /run/agent.pid)\"\nsleep 30"
+    )
+}
+
+/// Leaves a process behind that ends the agent as soon as it has put on record that it installs, where `/srv/kill-in` says so.
+const KILLS_IN_INSTALL: &str = r#"[ "$(cat /srv/kill-in 2>/dev/null)" = Install ] || exit 0
+begun() { grep -c '"kind":"begun".*"event":"Install"' /opt/codedeploy-agent/deployment-root/sluice/journal; }
+before=$(begun)
+(until [ "$(begun)" -gt "$before" ]; do :; done; sleep 0.05; kill -9 "$(cat /run/agent.pid)") >/dev/null 2>&1 </dev/null &
+exit 0"#;
+
+/// The bundle of a host whose agent can be killed in each of these events.
+fn deadly(fleet: &Fleet, version: &str, events: &[&str]) -> Bundle {
+    let scripts: Vec<_> = events.iter().map(|event| (*event, kills(event))).collect();
+    let scripts: Vec<_> = scripts.iter().map(|(event, script)| (*event, script.as_str())).collect();
+    fleet.pack(&fleet.notes_on(events, version, &scripts), &format!("notes-{version}.tgz"))
+}
+
+/// Names, on the first host alone, the event in which its agent is to be killed.
+fn marks(fleet: &Fleet, event: &str) {
+    fleet.run(0, &["sh", "-c", &format!("rm -f /srv/trail; echo {event} >/srv/kill-in")]);
+}
+
+/// The Deployment went well on the other host; on the first one that event has failed, by the agent's end, and nothing runs after it.
+/// Answers what is said of it.
+async fn failed_by_a_kill(story: &Story, fleet: &Fleet, name: &str, event: &str, host: usize) -> String {
+    let ended = story.phase(name, "Succeeded").await;
+    assert_eq!(counts(&ended), [1, 1, 0, 0], "{name}");
+    let target = &ended["status"]["failedTargets"][0];
+    assert_eq!((&target["name"], &target["event"]), (&json!(fleet.names[host]), &json!(event)), "{name}");
+    assert_eq!(target["diagnostics"]["errorCode"], "AgentRestarted", "{target}");
+    let standing = standing(story, &fleet.names[host], "web").await;
+    let told = events(&standing);
+    let at = told.iter().position(|(name, _)| name == event).expect("the event");
+    assert!(told[..at].iter().all(|(_, status)| status == "Succeeded"), "{told:?}");
+    assert_eq!(told[at].1, "Failed", "{told:?}");
+    assert!(told[at + 1..].iter().all(|(_, status)| status == "Skipped"), "{told:?}");
+    let found = failed_event(&standing)["diagnostics"].clone();
+    assert_eq!(found["errorCode"], "AgentRestarted", "{found}");
+    let message = found["message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.starts_with(event) && message.contains("it is not run again"), "{message}");
+    message
+}
+
+/// Deploys `bundle` to both hosts; the agent of the first is killed by the script of `event`. The last good revision there is `1`.
+async fn killed_in(story: &Story, fleet: &Fleet, bundle: &Bundle, all: &[&str], event: &str) {
+    let name = format!("in-{}", event.to_lowercase());
+    marks(fleet, event);
+    story.apply(&deployment(&name, "web", bundle, "")).await;
+    let message = failed_by_a_kill(story, fleet, &name, event, 0).await;
+    assert!(message.contains("its script was still running and has been ended"), "{message}");
+    let of_earlier = ["BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop"];
+    let run = all.iter().position(|e| *e == event).expect("an event") + 1;
+    let version = |event: &str| if of_earlier.contains(&event) { "1" } else { "2" };
+    let expected: Vec<_> = all[..run].iter().map(|event| format!("{event} {}", version(event))).collect();
+    assert_eq!(fleet.trail(0), expected, "each script ran once, and none after {event}");
+    let target = &story.get(DEPLOYMENT, &name).await["status"]["failedTargets"][0];
+    assert_eq!(target["diagnostics"]["scriptName"], format!("scripts/{event}.sh"));
+    assert!(fleet.trail(1).ends_with(&[format!("{} 2", all[all.len() - 1])]), "the other host went on");
+}
+
+/// Agents live again: the next Deployment goes well on both hosts, whatever was left half done.
+async fn recovers(story: &Story, fleet: &Fleet, bundle: &Bundle) {
+    fleet.run(0, &["rm", "-f", "/srv/kill-in"]);
+    story.apply(&deployment("good", "web", bundle, "")).await;
+    assert_eq!(counts(&story.phase("good", "Succeeded").await), [2, 0, 0, 0]);
+    assert_eq!(fleet.run(0, &["cat", "/srv/app/version"]), "2");
+    end(story).await;
+}
+
+/// An agent that is killed in an event reports it failed and never runs it again; the other host of the group goes on.
 pub async fn agent_killed(story: Story) {
-    let (fleet, _) = installed(&story, 1, ALL, "").await;
+    let fleet = Fleet::start(&story, &[PLAIN; 2]).await;
+    story.apply(&(settings() + "---" + &group("web", ALL, "web", "", ""))).await;
+    story.apply(&deployment("first", "web", &deadly(&fleet, "1", &EVENTS), "")).await;
+    story.phase("first", "Succeeded").await;
+    let second = deadly(&fleet, "2", &EVENTS);
     for event in EVENTS {
-        let name = format!("in-{}", event.to_lowercase());
-        let bundle = fleet.notes(&name, &[(event, "sleep 3")]);
-        // ApplicationStop is the earlier revision's script: its turn comes with the next one.
-        if event == "ApplicationStop" {
-            story.apply(&deployment("slow-stop", "web", &bundle, "")).await;
-            story.phase("slow-stop", "Succeeded").await;
-        }
-        story.apply(&deployment(&name, "web", &bundle, "")).await;
-        runs(&story, &fleet.names[0], event).await;
-        fleet.happens("kill-agent", 0);
-        let failed = story.phase(&name, "Failed").await;
-        assert_eq!(counts(&failed), [0, 1, 0, 0], "{name}");
-        let found = failed_event(&standing(&story, &fleet.names[0], "web").await);
-        assert_eq!(
-            (&found["name"], &found["diagnostics"]["errorCode"]),
-            (&json!(event), &json!("AgentRestarted"))
-        );
-        let note = if event == "ApplicationStop" { event.into() } else { format!("{event} {name}") };
-        let times = fleet.trail(0).iter().filter(|line| line.starts_with(&note)).count();
-        assert!(times <= 1 || event == "ApplicationStop", "{note} ran {times} times");
+        killed_in(&story, &fleet, &second, &EVENTS, event).await;
     }
-    let good = fleet.notes("good", &[]);
-    story.apply(&deployment("good", "web", &good, "ignoreApplicationStopFailures: true")).await;
-    story.phase("good", "Succeeded").await;
-    end(&story).await;
+    killed_in_download(&story, &fleet).await;
+    killed_in_install(&story, &fleet).await;
+    recovers(&story, &fleet, &second).await;
+}
+
+/// One of the two downloads stalls: the agent of that host is killed in it.
+async fn killed_in_download(story: &Story, fleet: &Fleet) {
+    fleet.run(0, &["rm", "-f", "/srv/kill-in"]);
+    let slow = fleet.faulty(&fleet.large("3", 4), "stall=1000000");
+    story.apply(&deployment("in-download", "web", &slow, "")).await;
+    let is_half_done = |d: &Value| d["status"]["overview"]["succeeded"] == 1;
+    story.until(DEPLOYMENT, "in-download", "one of the hosts is done", is_half_done).await;
+    let mut stalled = 0;
+    for (host, name) in fleet.names.iter().enumerate() {
+        if standing(story, name, "web").await["event"] == "DownloadBundle" {
+            stalled = host;
+        }
+    }
+    fleet.happens("kill-agent", stalled);
+    let message = failed_by_a_kill(story, fleet, "in-download", "DownloadBundle", stalled).await;
+    assert!(!message.contains("script"), "{message}");
+    let unpacked =
+        "ls -d /opt/codedeploy-agent/deployment-root/*/in-download/deployment-archive 2>/dev/null || true";
+    assert_eq!(fleet.run(stalled, &["sh", "-c", unpacked]), "", "it was not fetched after all");
+}
+
+/// The agent is killed while it puts files in place: one of the two revisions is there, whole, and it says which.
+async fn killed_in_install(story: &Story, fleet: &Fleet) {
+    let version = ["sh", "-c", "cat /srv/app/version 2>/dev/null || true"];
+    let before = fleet.run(0, &version);
+    let app = fleet.notes_on(&["BeforeInstall"], "4", &[("BeforeInstall", KILLS_IN_INSTALL)]);
+    let many = format!("cd {}/app && mkdir many && cd many && seq 20000 | xargs touch", app.display());
+    assert!(std::process::Command::new("sh").args(["-c", &many]).status().expect("sh").success());
+    marks(fleet, "Install");
+    story.apply(&deployment("in-install", "web", &fleet.pack(&app, "many-4.tgz"), "")).await;
+    let message = failed_by_a_kill(story, fleet, "in-install", "Install", 0).await;
+    let after = fleet.run(0, &version);
+    let is_new = after == "4";
+    assert!(is_new || after == before, "neither revision: {after:?}, {before:?}");
+    let told = [("this revision's files are in place", false), ("the earlier revision is in place", true)];
+    assert!(message.ends_with("in place, whole"), "{message}");
+    assert!(
+        !told.iter().any(|(words, is_wrong)| message.contains(words) && is_new == *is_wrong),
+        "{message}"
+    );
+    let count = if is_new { "20000" } else { "0" };
+    let found = fleet.run(0, &["sh", "-c", "ls /srv/app/many 2>/dev/null | wc -l"]);
+    assert_eq!(found.trim(), count, "{message}");
+    assert_eq!(fleet.trail(0).last().map(String::as_str), Some("BeforeInstall 4"));
+    assert_eq!(
+        fleet.run(1, &["sh", "-c", "ls /srv/app/many | wc -l"]).trim(),
+        "20000",
+        "the other host went on"
+    );
+}
+
+/// The same in the hooks of a host that leaves the load balancer and comes back.
+pub async fn agent_killed_around_traffic(story: Story) {
+    let fleet = Fleet::start(&story, &[PLAIN; 2]).await;
+    story.apply(&(settings() + "---" + &service(&story.host))).await;
+    story.apply(&group("web", ALL, "web", "", BALANCED)).await;
+    story.apply(&deployment("first", "web", &deadly(&fleet, "1", &ALL_EVENTS), "")).await;
+    story.phase("first", "Succeeded").await;
+    let second = deadly(&fleet, "2", &ALL_EVENTS);
+    for event in ["BeforeBlockTraffic", "AfterBlockTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"] {
+        killed_in(&story, &fleet, &second, &ALL_EVENTS, event).await;
+    }
+    recovers(&story, &fleet, &second).await;
 }
 
 /// A host that reboots in an event knows afterwards which one it was.
