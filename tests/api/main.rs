@@ -27,3 +27,4 @@ mod releases;
 mod rights;
 mod statuses;
 mod tenancy;
+mod upgrades;
