@@ -244,6 +244,18 @@ const BROKEN: &[(&str, &str, Mind)] = &[
             }
         })
     }),
+    ("who_succeeds_has_the_traffic", "human_edits_weights_after_the_shift_for_good", |f, now| {
+        // Takes the last step's word for what is served.
+        let mut facts = f.clone();
+        let events = f.deployment.status.iter().flat_map(|s| &s.lifecycle_events);
+        let is_shifted =
+            events.clone().any(|e| e.name == EventName::AllowTraffic && e.status == EventStatus::Succeeded);
+        if let Some(route) = facts.route.as_mut().filter(|_| is_shifted) {
+            let backends = &mut Arc::make_mut(route).rules[0].backends;
+            backends.retain(|b| b.service.as_deref() == Some("hello-2"));
+        }
+        decide(&facts, now)
+    }),
     ("every_run_ends", "linear", |f, now| Plan { wake: None, ..decide(f, now) }),
     ("every_run_ends", "canary", |f, now| {
         let mut plan = decide(f, now);

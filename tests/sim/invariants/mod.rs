@@ -144,6 +144,7 @@ impl Ledger {
             steps::a_status_takes_one_step_at_most(before, after)?;
             ends::an_end_is_final(before, after)?;
             ends::an_end_says_why(after)?;
+            weights::who_succeeds_has_the_traffic(self, commit.at, before, after)?;
             ends::events_go_forward(before, after)?;
             ends::a_wait_tells_its_end(before, after, commit.at)?;
         }

@@ -1,21 +1,91 @@
 //! Bad input: each has a named reason, and nothing is moved.
 
 use super::*;
+use crate::setup::create;
 
 /// A world that a story begins with.
 type Tell = fn() -> World;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    let all = [before(), edits(), seen(), during(), target_groups()];
+    let all = [before(), shared(), edits(), seen(), during(), target_groups()];
     let all: Vec<(&str, Tell)> = all.into_iter().flatten().collect();
     all.into_iter().map(|(name, tell)| Story::new(format!("service/{name}"), tell)).collect()
+}
+
+fn create_group(world: &mut World, name: &str, spec: Value) {
+    let group = sluice::api::DeploymentGroup::new(name, read(spec));
+    create(world, Object::Group(group.into()));
+}
+
+/// A group of the Function platform with an alias on the production route.
+fn function_group(world: &mut World, name: &str) {
+    let application = json!({"computePlatform": "Function"});
+    let application = sluice::api::Application::new("functions", read(application));
+    create(world, Object::Application(application.into()));
+    let spec = json!({
+        "applicationRef": {"name": "functions"},
+        "function": {"aliases": [{"name": "live", "httpRoute": {"name": ROUTE}}]},
+    });
+    create_group(world, name, spec);
+}
+
+fn deploy_function(world: &mut World, group: &str, name: &str) {
+    let content = crate::setup::appspec("b", None, &[]).replace("Name: hello", "Name: web");
+    crate::setup::deploy_to(world, group, name, &content, json!({}));
 }
 
 fn of(content: String) -> World {
     let mut w = plain(linear());
     w.then("creates Deployment d1", at_once, 1_000, move |w| deploy(w, "d1", &content));
     w
+}
+
+/// Groups that name what is another one's.
+fn shared() -> Vec<(&'static str, Tell)> {
+    vec![
+        ("function_group_takes_its_route", || {
+            let mut w = plain(linear());
+            w.then(
+                "creates group aside of a function on route web, an hour later",
+                at_once,
+                3_600_000,
+                |w| {
+                    function_group(w, "aside");
+                },
+            );
+            w.then("creates Deployment d1 of the function", at_once, 0, |w| {
+                deploy_function(w, "aside", "d1")
+            });
+            deploys(&mut w, "d2", "web-2");
+            w
+        }),
+        ("its_route_is_a_function_groups", || {
+            let mut w = plain(linear());
+            w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            function_group(&mut w, "aside");
+            w.then("creates group web-prod, an hour later", at_once, 3_600_000, |w| {
+                create_group(w, GROUP, spec(linear(), json!({})));
+            });
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes group aside", at_once, 90_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Group, "aside".into()));
+            });
+            w
+        }),
+        ("two_groups_share_a_target_group", || {
+            let mut w = plain(linear());
+            w.then("creates group web-other, an hour later", at_once, 3_600_000, |w| {
+                let other = json!({"targetGroups": [B, "web-c"], "productionListener": {"httpRoute": {"name": "else"}}, "testListener": null});
+                let group = sluice::api::DeploymentGroup::new("web-other", read(spec(linear(), other)));
+                super::super::setup::create(w, Object::Group(group.into()));
+            });
+            w.then("creates Deployment d1 of PodTemplate web-2 in it", at_once, 1_000, |w| {
+                super::super::setup::deploy_to(w, "web-other", "d1", &appspec("web-2", &[]), json!({}));
+            });
+            w
+        }),
+    ]
 }
 
 fn before() -> Vec<(&'static str, Tell)> {
@@ -32,18 +102,6 @@ fn before() -> Vec<(&'static str, Tell)> {
             let mut w = plain(linear());
             edit_service(&mut w, A, |s| s.selector = labels(&[("app", "web")]));
             deploys(&mut w, "d1", "web-2");
-            w
-        }),
-        ("two_groups_share_a_target_group", || {
-            let mut w = plain(linear());
-            w.then("creates group web-other, an hour later", at_once, 3_600_000, |w| {
-                let other = json!({"targetGroups": [B, "web-c"], "productionListener": {"httpRoute": {"name": "else"}}, "testListener": null});
-                let group = sluice::api::DeploymentGroup::new("web-other", read(spec(linear(), other)));
-                super::super::setup::create(w, Object::Group(group.into()));
-            });
-            w.then("creates Deployment d1 of PodTemplate web-2 in it", at_once, 1_000, |w| {
-                super::super::setup::deploy_to(w, "web-other", "d1", &appspec("web-2", &[]), json!({}));
-            });
             w
         }),
         ("route_names_neither", || {
