@@ -6,3 +6,4 @@ stories: install ## One story a course of events on the cluster, each under load
 
 e2e: install ## Every story on the cluster; STORY=canary,linear chooses some, KEEP=1 leaves their namespaces
 	@e2e/stories.sh
+	@[[ -n "$${STORY:-}$${KEEP:-}" ]] || e2e/check-lifecycle.sh

@@ -17,8 +17,8 @@ use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, request, write};
 use crate::engine::facts::{CreationRefused, RevisionFact};
 use crate::engine::group::{GroupAct, GroupFacts, decide};
-use crate::engine::group_drift;
 use crate::engine::plan::{ACT_EXPIRY, NewDeployment};
+use crate::engine::{group_drift, group_service};
 use crate::{source, traffic};
 
 /// How long a stale cache is given before it is asked again.
@@ -100,16 +100,12 @@ async fn observe(
     Ok(is_fresh.then_some(facts))
 }
 
-/// The other groups that have traffic of their own, if this one has.
+/// The other groups with which this one could share traffic.
 fn rivals(context: &Context, key: &ObjectKey, facts: &mut GroupFacts, looked: &mut BTreeSet<ObjectKey>) {
-    let has_traffic = |g: &DeploymentGroup| {
-        g.spec.service.is_some() || g.spec.server.as_deref().is_some_and(|s| s.load_balancer.is_some())
-    };
-    if has_traffic(&facts.group) {
-        let is_rival = |g: &DeploymentGroup| has_traffic(g) && g.name_any() != *key.name;
-        facts.rivals = context.kinds.groups.cache.filter(&key.namespace, is_rival);
-        looked.extend(facts.rivals.iter().map(|r| ObjectKey::of("DeploymentGroup", r.as_ref())));
-    }
+    let group = Arc::clone(&facts.group);
+    let is_rival = |g: &DeploymentGroup| group_service::may_share(g, &group) && g.name_any() != *key.name;
+    facts.rivals = context.kinds.groups.cache.filter(&key.namespace, is_rival);
+    looked.extend(facts.rivals.iter().map(|r| ObjectKey::of("DeploymentGroup", r.as_ref())));
 }
 
 /// Every Deployment of the group; `None` while one that we created has not shown up.

@@ -11,7 +11,7 @@ use super::plan::{Act, Plan};
 use super::production::Production;
 use super::service::ready_wait::{self, Wait};
 use super::service::{install, task_set, terminate, test_traffic, undo};
-use super::{front, hooks, restore, server, shift, shift_follow, turn, words};
+use super::{front, hooks, restore, server, shift, shift_follow, shift_kept, turn, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_status::{Resolved, StopState, StopStatus};
 use crate::api::{ConcurrencyPolicy, EventName, EventStatus, Phase};
@@ -242,6 +242,7 @@ fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
         event.end_time = Some(now);
         return true;
     };
+    let noticed = shift_kept::noticed(draft).filter(|_| name == EventName::AfterAllowTraffic);
     match hooks::advance(draft, index, &hook) {
         hooks::Verdict::Running => {
             let is_stopping = draft.facts.deployment.spec.stop.is_some();
@@ -256,13 +257,17 @@ fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
                     message: format!("{name} is still running"),
                 });
             }
+            if name == EventName::AfterAllowTraffic {
+                shift_kept::notice(draft, resolved, name, noticed);
+            }
             if draft.status.waiting.is_none() {
                 draft.say(Verdict::Reconciling, &name.to_string(), message);
             }
             false
         }
         hooks::Verdict::Passed => {
-            draft.status.waiting = None;
+            // What was made of the listener meanwhile is looked at next, and has lasted since then.
+            draft.status.waiting = noticed;
             draft.say(
                 Verdict::Reconciling,
                 &name.to_string(),
@@ -287,7 +292,14 @@ fn succeed(draft: &mut Draft<'_>, resolved: &Resolved) {
     if draft.status.is_rollback() && !test_traffic::is_back(draft, resolved) {
         return;
     }
-    match terminate::advance(draft, resolved) {
+    let verdict = match terminate::advance(draft, resolved) {
+        // Once the original's end is on record, the traffic was looked at for it.
+        shift::Verdict::Done if draft.status.termination_time.is_none() => {
+            shift_kept::advance(draft, resolved)
+        }
+        verdict => verdict,
+    };
+    match verdict {
         shift::Verdict::Running => return,
         shift::Verdict::Failed(code, message) => return ending::end(draft, &End::failed(code, message)),
         shift::Verdict::Done => {}

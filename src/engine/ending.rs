@@ -8,7 +8,7 @@ use super::hooks;
 use super::plan::{Act, NewDeployment};
 use super::production::Production;
 use super::weights;
-use super::{group_service, server, service, words};
+use super::{group_service, server, service, siblings, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_snapshot::{ResolvedFunction, ResolvedService};
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
@@ -182,6 +182,7 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         && resolved.service.as_deref().is_some_and(|s| service::install::points_at_replacement(draft, s));
     let repair = match &resolved.server {
         Some(_) => server::words::repair(&draft.status),
+        None if is_elsewhere(draft, &resolved) => "No traffic was moved.".into(),
         None if has_strayed(draft, &resolved) => words::strayed(&resolved),
         None => words::repair(&resolved, percent.unwrap_or(0), stands),
     };
@@ -210,6 +211,16 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         info.rollback_message = format!("{told}no rollback follows: {why}");
     }
     repair
+}
+
+/// True if somebody else moved a function's traffic past the pair before this Deployment moved any.
+fn is_elsewhere(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let has_moved = draft.status.traffic.as_ref().is_some_and(|t| !t.steps.is_empty());
+    let route = draft.facts.route.as_deref().filter(|_| resolved.function.is_some() && !has_moved);
+    route.is_some_and(|route| {
+        let pair = Production::of(resolved).pair;
+        siblings::intruder(resolved, route).is_some() || weights::share(route, pair).is_none()
+    })
 }
 
 /// The rollback's name: the same for every believer, and nobody else's.

@@ -55,7 +55,7 @@ pub struct GroupFacts {
     pub task_sets: BTreeMap<String, TaskSetFact>,
     /// What only a Server group looks at.
     pub server: ServerGroupFacts,
-    /// The other groups of the namespace that have a load balancer: those of the Service and of the Server platform.
+    /// The other groups of the namespace with which it could share traffic ([`group_service::may_share`]).
     pub rivals: Vec<Arc<DeploymentGroup>>,
 }
 

@@ -115,7 +115,9 @@ pub fn obstacle(facts: &GroupFacts) -> Option<(&'static str, String, bool)> {
         return None;
     }
     match resolve::revision(facts.group.spec.platform(), source, &facts.revision).err()? {
-        Obstacle::Missing(reason, message) => Some((reason, message, true)),
+        Obstacle::Missing(reason, message) | Obstacle::NotReady(reason, message) => {
+            Some((reason, message, true))
+        }
         Obstacle::Invalid(reason, message) => Some((reason, message, false)),
         Obstacle::Unknown => None,
     }

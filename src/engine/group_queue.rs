@@ -9,7 +9,7 @@ use crate::api::deployment_status::Resolved;
 use crate::api::{Deployment, DeploymentGroupStatus, GroupPhase, Phase, TRAFFIC_FINALIZER};
 
 /// The queue's bound.
-const MAX_QUEUED: usize = 100;
+pub const MAX_QUEUED: usize = 100;
 
 fn reference(deployment: &Deployment) -> DeploymentRef {
     DeploymentRef { name: deployment.name().into(), uid: deployment.uid().into() }

@@ -44,7 +44,7 @@ pub fn rival(facts: &GroupFacts) -> Option<(&'static str, String)> {
     let age = |g: &DeploymentGroup| {
         (g.metadata.creation_timestamp.as_ref().map(|t| t.0), g.metadata.name.clone().unwrap_or_default())
     };
-    let mut older = facts.rivals.iter().filter(|r| age(r) < age(&facts.group));
+    let mut older = facts.rivals.iter().filter(|r| age(r) < age(&facts.group) && may_share(r, &facts.group));
     older.find_map(|rival| {
         let shared = names(rival).into_iter().find(|n| mine.contains(n))?;
         let other = rival.metadata.name.as_deref().unwrap_or_default();
@@ -55,8 +55,24 @@ pub fn rival(facts: &GroupFacts) -> Option<(&'static str, String)> {
     })
 }
 
+/// True if two groups could move each other's traffic. Function groups may share a route, each with functions of its own in it:
+/// which ones is in the AppSpecs, and what another one does to the same function is noticed by its weights.
+pub fn may_share(one: &DeploymentGroup, other: &DeploymentGroup) -> bool {
+    let are_functions = one.spec.function.is_some() && other.spec.function.is_some();
+    has_traffic(one) && has_traffic(other) && !are_functions
+}
+
+fn has_traffic(group: &DeploymentGroup) -> bool {
+    let spec = &group.spec;
+    let is_balanced = spec.server.as_deref().is_some_and(|s| s.load_balancer.is_some());
+    spec.function.is_some() || spec.service.is_some() || is_balanced
+}
+
 /// What no two groups may share.
 fn names(group: &DeploymentGroup) -> BTreeSet<String> {
+    if let Some(target) = &group.spec.function {
+        return target.aliases.iter().map(|a| format!("HTTPRoute {}", a.http_route.name)).collect();
+    }
     let balancer = group.spec.server.as_deref().and_then(|s| s.load_balancer.as_ref());
     let Some(target) = &group.spec.service else {
         return balancer.map(|b| format!("Service {}", b.service.name)).into_iter().collect();

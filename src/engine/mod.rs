@@ -29,6 +29,8 @@ pub mod server;
 pub mod service;
 pub mod shift;
 pub mod shift_follow;
+mod shift_kept;
+mod siblings;
 pub mod turn;
 pub mod weights;
 pub mod words;

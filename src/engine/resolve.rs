@@ -6,6 +6,7 @@ pub use super::app_spec::Spec;
 use super::draft::digest;
 use super::facts::{Facts, RevisionFact, RouteFact, RuleFact};
 use super::scope::{self, Lost, Scope};
+use super::server::closing::WITHHELD;
 use super::service::snapshot;
 use super::weights::{self, Pair};
 use super::{server, shift, words};
@@ -27,8 +28,10 @@ const ALL_AT_ONCE: TrafficRouting =
 /// Why there is no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Something is not there, or not ready; it may still come.
+    /// An object that is referred to is not there. It may come at any time, and is waited for.
     Missing(&'static str, String),
+    /// What is deployed, or what it is deployed to, is not ready for it; that is waited for for a while only.
+    NotReady(&'static str, String),
     /// It cannot become right without another Deployment.
     Invalid(&'static str, String),
     /// Not known yet, because a cache is still filling.
@@ -54,7 +57,11 @@ pub fn revision(
     }
     let content = match fact {
         RevisionFact::Content(content) => content,
-        RevisionFact::Missing { reason, message } => return Err(Obstacle::Missing(reason, message.clone())),
+        RevisionFact::Missing { reason, message } => {
+            let is_reference = source.config_map.is_some() || WITHHELD.contains(reason);
+            let obstacle = if is_reference { Obstacle::Missing } else { Obstacle::NotReady };
+            return Err(obstacle(reason, message.clone()));
+        }
         RevisionFact::Invalid { reason, message } => return Err(Obstacle::Invalid(reason, message.clone())),
         RevisionFact::NotRead => return Err(Obstacle::Unknown),
     };
@@ -304,7 +311,7 @@ fn unpinned(route: &RouteFact, pinned: &[usize]) -> Vec<i32> {
 fn serves(facts: &Facts, route: &RouteFact, original: &str, replacement: &str) -> Result<(), Obstacle> {
     let fact = facts.services.get(replacement).ok_or(Obstacle::Unknown)?;
     if !fact.exists {
-        return Err(Obstacle::Missing(
+        return Err(Obstacle::NotReady(
             "ServiceMissing",
             format!(
                 "there is no Service {replacement} for the target version; create it, with the port that the route uses"
@@ -315,7 +322,7 @@ fn serves(facts: &Facts, route: &RouteFact, original: &str, replacement: &str) -
     let ports =
         route.rules.iter().flat_map(|r| &r.backends).filter(|b| b.service.as_deref().is_some_and(named));
     if let Some(port) = ports.filter_map(|b| b.port).find(|p| !fact.ports.contains(p)) {
-        return Err(Obstacle::Missing(
+        return Err(Obstacle::NotReady(
             "ServicePortMissing",
             format!(
                 "Service {replacement} has no port {port}, to which HTTPRoute {} sends; add the port",
@@ -325,7 +332,7 @@ fn serves(facts: &Facts, route: &RouteFact, original: &str, replacement: &str) -
     }
     match fact.ready {
         None => Err(Obstacle::Unknown),
-        Some(0) => Err(Obstacle::Missing("NoReadyEndpoints", words::no_endpoints(replacement))),
+        Some(0) => Err(Obstacle::NotReady("NoReadyEndpoints", words::no_endpoints(replacement))),
         Some(_) => Ok(()),
     }
 }

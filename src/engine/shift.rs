@@ -13,6 +13,7 @@ use super::service::all_ready;
 use super::service::install::points_at;
 use super::service::snapshot::selector_text;
 use super::shift_follow::{self, Stand};
+use super::siblings;
 use super::weights::{self, Pair};
 use super::words;
 use crate::api::condition::Verdict as Says;
@@ -144,6 +145,9 @@ fn first_step(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, route: &
     if is_rollback && weights::stands_at(route, pair(resolved), 100) {
         begin(draft, index);
         return Verdict::Done;
+    }
+    if !is_rollback && siblings::intruder(resolved, route).is_some() {
+        return changed(draft, resolved, route, 0);
     }
     if let Err(e) = weights::check(route, pair(resolved), &percents) {
         return Verdict::Failed(words::invalid_code(resolved), format!("{}: {e}", e.reason()));
@@ -367,20 +371,28 @@ pub fn note_served(draft: &mut Draft<'_>, served: Timestamp) {
 
 /// Holds while the route has other weights than `expected` percent.
 pub fn changed(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, expected: i32) -> Verdict {
-    let production = Production::of(resolved);
-    let now = weights::share(route, production.pair)
-        .map_or_else(|| "neither of the two".into(), |p| words::split(pair(resolved), p));
-    let cause = format!(
-        "somebody else changed {} of {}: it has {now}, this deployment left it at {}",
-        if production.is_service { "the selector" } else { "the weights" },
-        production.described(),
-        words::split(pair(resolved), expected)
-    );
+    let cause = change(resolved, route, expected);
     let next = "nothing is moved until it stands there again, or the deployment is stopped";
     if draft.status.waiting.as_ref().is_none_or(|w| w.reason != WEIGHTS_CHANGED) {
         draft.warn(WEIGHTS_CHANGED, format!("{cause}; {next}"));
     }
     hold(draft, WEIGHTS_CHANGED, cause, next)
+}
+
+/// What somebody else made of weights that this deployment left at `expected` percent.
+pub fn change(resolved: &Resolved, route: &RouteFact, expected: i32) -> String {
+    let production = Production::of(resolved);
+    let share = weights::share(route, production.pair);
+    let mut now = share.map_or_else(|| "neither of the two".into(), |p| words::split(production.pair, p));
+    if let Some((service, weight)) = siblings::intruder(resolved, route) {
+        now = format!("{now}, and beside them {service} with weight {weight}");
+    }
+    format!(
+        "somebody else changed {} of {}: it has {now}, this deployment left it at {}",
+        if production.is_service { "the selector" } else { "the weights" },
+        production.described(),
+        words::split(production.pair, expected)
+    )
 }
 
 /// Waits for something to come right, and gives up after an hour.
@@ -404,7 +416,11 @@ pub fn hold(draft: &mut Draft<'_>, reason: &'static str, cause: String, next: &s
 fn under_way(draft: &Draft<'_>) -> String {
     let events = &draft.status.lifecycle_events;
     let open = events.iter().find(|e| matches!(e.status, EventStatus::Pending | EventStatus::InProgress));
-    open.map_or_else(|| "the original's termination".into(), |e| e.name.to_string())
+    let last = match draft.status.resolved.as_ref().and_then(|r| r.service.as_ref()) {
+        Some(_) => "the original's termination",
+        None => "the wait for the traffic to stand as it was left",
+    };
+    open.map_or_else(|| last.into(), |e| e.name.to_string())
 }
 
 /// The pair of a snapshot.

@@ -13,6 +13,7 @@ use super::shift::{
     STEP_WAITS, Settled, Verdict, WEIGHTS_CHANGED, changed, fell_silent, hold, interval,
     is_held_for_endpoints, note_served, pair, settled_at, write,
 };
+use super::siblings;
 use super::weights;
 use super::words;
 use crate::api::condition::Verdict as Says;
@@ -36,10 +37,13 @@ pub enum Stand {
 
 /// Looks after a step on record: writes it if it is not there yet, waits for the gateway, and says when the next is due.
 pub fn follow(draft: &mut Draft<'_>, resolved: &Resolved, route: &RouteFact, step: Step) -> Stand {
+    let is_rollback = draft.status.is_rollback();
+    if !is_rollback && siblings::intruder(resolved, route).is_some() {
+        return Stand::Verdict(changed(draft, resolved, route, step.weight));
+    }
     let before =
         draft.status.traffic.as_ref().and_then(|t| t.steps.iter().rev().nth(1)).map_or(0, |s| s.weight);
     if !weights::stands_at(route, pair(resolved), step.weight) {
-        let is_rollback = draft.status.is_rollback();
         let is_unwritten = (is_rollback || weights::stands_at(route, pair(resolved), before))
             && weights::check(route, pair(resolved), &[step.weight]).is_ok();
         return Stand::Verdict(match route.generation - step.generation {

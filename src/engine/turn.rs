@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::draft::Draft;
+use super::draft::{Draft, PATIENCE};
 use super::ending::{self, End};
 use super::facts::Facts;
+use super::group_queue::MAX_QUEUED;
 use super::production::Production;
 use super::resolve::{self, Found, Obstacle, Spec};
 use super::server::closing::WITHHELD;
@@ -16,7 +17,8 @@ use crate::api::{
     Phase, ROLLBACK_OF_ANNOTATION,
 };
 
-/// How long a Deployment that has its turn waits for what it refers to (CodeDeploy: an event must start within 5 minutes).
+/// How long a Deployment that has its turn waits for pods, ports and hosts to be ready for it (CodeDeploy: an event must start
+/// within 5 minutes). An object that it refers to is waited for for as long as it takes.
 pub const START_PATIENCE: SignedDuration = SignedDuration::from_secs(300);
 
 /// How long a look-up may take before the object says that it goes on.
@@ -123,6 +125,9 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
         return;
     }
     let was_waiting = draft.status.waiting.take().is_some();
+    if position.is_none() && !creator.is_rollback() && status.queued_deployments.len() >= MAX_QUEUED {
+        return draft.say(Verdict::Reconciling, "QueueFull", queue_full());
+    }
     // A rollback says at once whose it is, as long as the Deployment that it rolls back is there to say so.
     if position.is_none() && !was_waiting && facts.deployment.status.is_none() && !creator.is_rollback() {
         return draft.keep_silent();
@@ -139,6 +144,12 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             format!("waiting for {before} to end; one Deployment of a group runs at a time"),
         );
     }
+}
+
+fn queue_full() -> String {
+    format!(
+        "{MAX_QUEUED} Deployments of the group wait already, which is as many as its queue holds; this one queues behind them as soon as one of them has its turn"
+    )
 }
 
 /// What the group says of itself while it is at fault itself, and not merely its last Deployment.
@@ -250,15 +261,25 @@ fn hinder(draft: &mut Draft<'_>, obstacle: Obstacle) {
         }
         Obstacle::Missing(reason, message) => {
             let lasted = draft.wait(reason, message.clone());
+            if lasted >= PATIENCE {
+                let name = draft.facts.deployment.name();
+                let turn = format!(
+                    "the deployment starts by itself when it is there, and keeps the group's turn until then or until it is stopped (kubectl sluice stop-deployment {name})"
+                );
+                draft.say(Verdict::Stalled, reason, format!("{message}; {turn}"));
+            }
+            if WITHHELD.contains(&reason) {
+                // A Secret that is granted is no news that a watch would bring.
+                draft.wake_at(draft.now + (lasted / 4).clamp(LOOK_UP, START_PATIENCE));
+            }
+        }
+        Obstacle::NotReady(reason, message) => {
+            let lasted = draft.wait(reason, message.clone());
             if lasted >= START_PATIENCE {
                 ending::end(draft, &End::failed(reason, message));
             } else if let Some(waiting) = &draft.status.waiting {
                 let at = waiting.since + START_PATIENCE;
                 draft.wake_at(at);
-                if WITHHELD.contains(&reason) {
-                    // A Secret that is granted is no news that a watch would bring.
-                    draft.wake_at(draft.now + LOOK_UP);
-                }
             }
         }
         Obstacle::Invalid(code, message) => ending::end(draft, &End::failed(code, message)),

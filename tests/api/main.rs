@@ -28,3 +28,4 @@ mod releases;
 mod rights;
 mod statuses;
 mod tenancy;
+mod upgrades;

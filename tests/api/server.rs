@@ -1,8 +1,10 @@
 //! One API server (with garbage collection and namespace deletion) for the whole binary; a namespace and a client for each test.
+//! A test that changes what is the whole cluster's, as definitions are, has a server of its own.
 //!
 //! The server ends with this process however it ends: a shell in a process group of its own waits for the end of a pipe that only
 //! this process holds, then stops it and deletes its folder.
 
+use std::cell::Cell;
 use std::fs;
 use std::future::Future;
 use std::os::unix::process::CommandExt;
@@ -28,13 +30,39 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
+thread_local! {
+    /// The server of a test that has one of its own: a test's runtime stays on its thread.
+    static OWN: Cell<Option<&'static Server>> = const { Cell::new(None) };
+}
+
 struct Server {
     dir: PathBuf,
 }
 
+/// The server of the test that asks.
+fn current() -> &'static Server {
+    OWN.get().unwrap_or_else(|| &SERVER)
+}
+
+/// Runs a test with a client and a namespace on a server of its own, which knows no kind beside Kubernetes' but for `definitions`.
+pub fn with_own_server<F: Future<Output = ()>>(
+    name: &str,
+    definitions: &[Value],
+    test: impl FnOnce(Client, String) -> F,
+) {
+    let server: &'static Server = Box::leak(Box::new(Server::start_in(name)));
+    OWN.set(Some(server));
+    with_namespace(|client, namespace| async move {
+        define(&client, definitions).await;
+        test(client, namespace).await;
+    });
+    OWN.set(None);
+    stdout_of(Command::new(script()).arg("stop").arg(&server.dir));
+}
+
 /// Runs a test with a client (cluster-admin) and a fresh namespace, on a runtime of its own.
 pub fn with_namespace<F: Future<Output = ()>>(test: impl FnOnce(Client, String) -> F) {
-    let server = &*SERVER;
+    let server = current();
     block_on(async {
         let client = server.client().await;
         let namespace = create_namespace(&client).await;
@@ -44,7 +72,7 @@ pub fn with_namespace<F: Future<Output = ()>>(test: impl FnOnce(Client, String) 
 
 /// A client that the API server takes for that user; a name without colon is a user's in no group but `system:authenticated`.
 pub async fn client_as(user: &str) -> Client {
-    let mut config = SERVER.config().await;
+    let mut config = current().config().await;
     let name = HeaderValue::from_str(user).expect("a header's value");
     config.headers.push((HeaderName::from_static("impersonate-user"), name));
     Client::try_from(config).expect("a client")
@@ -64,7 +92,7 @@ pub fn tool(name: &str) -> Command {
 
 /// Where the server is, as a kubeconfig says it: its URL and its authority's certificate (base64).
 pub fn address() -> (String, String) {
-    let kubeconfig = Kubeconfig::read_from(SERVER.dir.join("kubeconfig")).expect("a kubeconfig");
+    let kubeconfig = Kubeconfig::read_from(current().dir.join("kubeconfig")).expect("a kubeconfig");
     let cluster = kubeconfig.clusters[0].cluster.clone().expect("a cluster");
     let authority = cluster.certificate_authority_data.expect("the authority's certificate");
     (cluster.server.expect("a URL"), authority)
@@ -72,7 +100,7 @@ pub fn address() -> (String, String) {
 
 /// The file that says how cluster-admin reaches the server.
 pub fn kubeconfig() -> PathBuf {
-    SERVER.dir.join("kubeconfig")
+    current().dir.join("kubeconfig")
 }
 
 /// The key by which it signs tokens.
@@ -82,7 +110,7 @@ pub fn signing_key() -> PathBuf {
 
 /// A folder of that name beside the server's files; it goes with them.
 pub fn folder(name: &str) -> PathBuf {
-    let folder = SERVER.dir.join(name);
+    let folder = current().dir.join(name);
     fs::create_dir_all(&folder).expect("a folder");
     folder
 }
@@ -90,7 +118,7 @@ pub fn folder(name: &str) -> PathBuf {
 /// What a user has asked of the server so far, as its audit log has it.
 pub fn audit(user: &str) -> Vec<Value> {
     let files =
-        fs::read_dir(&SERVER.dir).expect("the server's folder").map(|file| file.expect("a file").path());
+        fs::read_dir(&current().dir).expect("the server's folder").map(|file| file.expect("a file").path());
     let is_log = |path: &PathBuf| {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         name.starts_with("audit") && name.ends_with(".log")
@@ -115,7 +143,7 @@ pub fn guard(pid: u32) -> Child {
 
 /// kubectl against the server; what it caches is in the server's folder.
 pub fn kubectl(namespace: &str, arguments: &[&str]) -> String {
-    let dir = &SERVER.dir;
+    let dir = &current().dir;
     let mut command = Command::new("kubectl");
     command.arg("--kubeconfig").arg(dir.join("kubeconfig")).arg("--cache-dir").arg(dir.join("kubectl"));
     command.args(["--namespace", namespace]).args(arguments);
@@ -166,13 +194,20 @@ pub fn documents(yaml: &str) -> Vec<Value> {
 
 impl Server {
     fn start() -> Self {
-        rustls::crypto::ring::default_provider().install_default().expect("no provider was installed before");
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("api-{}", std::process::id()));
+        let server = Self::start_in("");
+        let mut definitions = crate::definitions::read_all();
+        definitions.push(http_route_definition());
+        block_on(async { define(&server.client().await, &definitions).await });
+        server
+    }
+
+    fn start_in(name: &str) -> Self {
+        // Another server of this process may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("api-{}{name}", std::process::id()));
         end_with_this_process(&dir);
         stdout_of(Command::new(script()).arg("start").arg(&dir).env("GC", "1").env("AUDIT", "1"));
-        let server = Self { dir };
-        block_on(async { server.define_kinds().await });
-        server
+        Self { dir }
     }
 
     async fn client(&self) -> Client {
@@ -184,20 +219,18 @@ impl Server {
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         config.expect("a configuration")
     }
+}
 
-    async fn define_kinds(&self) {
-        let client = self.client().await;
-        let mut definitions: Vec<_> = crate::definitions::read_all();
-        definitions.push(http_route_definition());
-        let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-        for definition in &definitions {
-            let name = definition["metadata"]["name"].as_str().expect("a name");
-            let params = PatchParams::apply(FIELD_MANAGER).force();
-            api.patch(name, &params, &Patch::Apply(definition)).await.expect("a definition is accepted");
-        }
-        for definition in &definitions {
-            serve(&client, definition).await;
-        }
+/// Installs definitions, and waits until their kinds are served.
+pub async fn define(client: &Client, definitions: &[Value]) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in definitions {
+        let name = definition["metadata"]["name"].as_str().expect("a name");
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(name, &params, &Patch::Apply(definition)).await.expect("a definition is accepted");
+    }
+    for definition in definitions {
+        serve(client, definition).await;
     }
 }
 
@@ -256,7 +289,7 @@ fn end_with_this_process(dir: &Path) {
 }
 
 /// Gateway API's HTTPRoute, from the module that `e2e/gateway-api/go.mod` pins.
-fn http_route_definition() -> Value {
+pub fn http_route_definition() -> Value {
     let mut command = Command::new("go");
     command.args(["mod", "download", "-json", "sigs.k8s.io/gateway-api"]);
     command.current_dir(root().join("e2e/gateway-api")).env("GOWORK", "off");

@@ -87,7 +87,8 @@ impl World {
     /// A hook's server is called.
     pub fn serve_call(&mut self, believer: usize, call: &CallHook) {
         let id = call.context.execution_id.clone();
-        self.ledger.note_call(&call.context.deployment, call.context.event, &id);
+        let now = self.store.now;
+        self.ledger.note_call(&call.context.deployment, call.context.event, &id, now);
         let returns = |fact| Happening::CallReturns(believer, id.clone(), fact);
         let at = self.after((40, 40));
         match call.url.rsplit('/').next().unwrap_or_default() {

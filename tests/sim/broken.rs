@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use sluice::api::deployment_group::DeploymentRef;
 use sluice::api::{DeploymentStatus, EventName, EventStatus, Phase};
 use sluice::engine::group::GroupFacts;
-use sluice::engine::plan::{Edit, HookContext, Note, SetWeights, StartJob};
+use sluice::engine::plan::{CallHook, CreateTaskSet, Edit, HookContext, Note, SetWeights, StartJob};
 use sluice::engine::{Act, Facts, Plan, decide};
 
 use super::believer::Minds;
@@ -48,6 +48,38 @@ fn weights(original: i32, replacement: i32) -> Vec<Edit> {
         Edit::Weight { rule: 0, backend: 0, weight: original },
         Edit::Weight { rule: 0, backend: 1, weight: replacement },
     ]
+}
+
+/// The facts without the stop that was asked for.
+fn unstopped(facts: &Facts) -> Facts {
+    let mut facts = facts.clone();
+    Arc::make_mut(&mut facts.deployment).spec.stop = None;
+    facts
+}
+
+fn context_of(facts: &Facts, id: &str) -> HookContext {
+    HookContext {
+        application: String::new(),
+        deployment: facts.deployment.name().into(),
+        group: String::new(),
+        group_uid: String::new(),
+        event: EventName::AfterAllowTraffic,
+        execution_id: id.into(),
+    }
+}
+
+/// The real plan, and an act a second after the end went on record.
+fn later(facts: &Facts, now: Timestamp, act: impl FnOnce(&Facts) -> Act) -> Plan {
+    let mut plan = decide(facts, now);
+    if let Some(end) = ended(facts).and_then(|s| s.complete_time) {
+        let due = end + SignedDuration::from_secs(1);
+        if now < due {
+            plan.wake = Some(due);
+        } else {
+            plan.acts.insert(0, act(facts));
+        }
+    }
+    plan
 }
 
 const BROKEN: &[(&str, &str, Mind)] = &[
@@ -127,18 +159,45 @@ const BROKEN: &[(&str, &str, Mind)] = &[
     ("the_ended_starts_no_job", "hook_answers_400", |f, now| {
         let mut plan = decide(f, now);
         if ended(f).is_some() {
-            let context = HookContext {
-                application: String::new(),
-                deployment: f.deployment.name().into(),
-                group: String::new(),
-                group_uid: String::new(),
-                event: EventName::AfterAllowTraffic,
-                execution_id: "late".into(),
-            };
-            let template = serde_json::json!({});
+            let (context, template) = (context_of(f, "late"), serde_json::json!({}));
             plan.acts.insert(0, Act::StartJob(StartJob { name: "late".into(), context, template }));
         }
         plan
+    }),
+    ("the_stopped_begins_nothing", "stop_while_a_hook_runs", |f, now| decide(&unstopped(f), now)),
+    ("the_stopped_begins_nothing", "stop_with_rollback", |f, now| decide(&unstopped(f), now)),
+    ("the_stopped_begins_nothing", "service/stop_at_shift", |f, now| decide(&unstopped(f), now)),
+    ("the_stopped_begins_nothing", "server/stop_in_an_event", |f, now| decide(&unstopped(f), now)),
+    ("nothing_starts_outside_its_event", "linear", |f, now| {
+        let mut plan = decide(f, now);
+        if f.deployment.phase() == Phase::InProgress {
+            let (context, template) = (context_of(f, "early"), serde_json::json!({}));
+            plan.acts.push(Act::StartJob(StartJob { name: "early".into(), context, template }));
+        }
+        plan
+    }),
+    ("nothing_starts_outside_its_event", "canary", |f, now| {
+        let mut plan = decide(f, now);
+        let (url, deadline) = ("http://probe.tools/passes".to_owned(), now + SignedDuration::from_mins(1));
+        let call = CallHook { context: context_of(f, "late"), url, headers_secret: None, deadline };
+        if ended(f).is_some() {
+            plan.acts.insert(0, Act::CallHook(call));
+        }
+        plan
+    }),
+    ("nothing_starts_outside_its_event", "service/stopped_before_it_points", |f, now| {
+        later(f, now, |f| {
+            Act::CreateTaskSet(Box::new(CreateTaskSet {
+                name: "late".into(),
+                replicas: 1,
+                group: "web-prod".into(),
+                group_uid: String::new(),
+                deployment_uid: "another".into(),
+                task_definition: "web-1".into(),
+                container: ("web".into(), 8080),
+                template: serde_json::json!({"deployment": f.deployment.name()}),
+            }))
+        })
     }),
     ("no_hook_has_two_execution_ids", "hook_is_silent", |f, now| {
         let mut plan = decide(f, now);
@@ -184,6 +243,18 @@ const BROKEN: &[(&str, &str, Mind)] = &[
                 s.lifecycle_events[0].status = EventStatus::Pending;
             }
         })
+    }),
+    ("who_succeeds_has_the_traffic", "human_edits_weights_after_the_shift_for_good", |f, now| {
+        // Takes the last step's word for what is served.
+        let mut facts = f.clone();
+        let events = f.deployment.status.iter().flat_map(|s| &s.lifecycle_events);
+        let is_shifted =
+            events.clone().any(|e| e.name == EventName::AllowTraffic && e.status == EventStatus::Succeeded);
+        if let Some(route) = facts.route.as_mut().filter(|_| is_shifted) {
+            let backends = &mut Arc::make_mut(route).rules[0].backends;
+            backends.retain(|b| b.service.as_deref() == Some("hello-2"));
+        }
+        decide(&facts, now)
     }),
     ("every_run_ends", "linear", |f, now| Plan { wake: None, ..decide(f, now) }),
     ("every_run_ends", "canary", |f, now| {
@@ -274,6 +345,22 @@ fn a_change_beside_the_weights_is_caught() {
     let mut after = (*before).clone();
     after.rules[0].filters = "gone".into();
     assert!(only_weights_change(&before, &after).is_err());
+}
+
+#[test]
+fn a_selector_that_is_moved_after_the_end_is_caught() {
+    let mut world = find("service/stopped_before_it_points");
+    world.run().unwrap();
+    let before = world.store.get(Kind::Service, "web-b").cloned();
+    let mut after = before.clone();
+    if let Some(Object::Service(service)) = &mut after {
+        Arc::make_mut(service).selector = [("app".to_owned(), "else".to_owned())].into();
+    }
+    let by = Actor::Controller(0, (Kind::Deployment, "d1".into()));
+    let at = world.store.now + SignedDuration::from_mins(1);
+    let commit = Commit { at, by, key: (Kind::Service, "web-b".into()), version: 0, before, after };
+    let breach = world.ledger.check(&commit, &world.store).unwrap_err();
+    assert_eq!(breach.invariant, "nothing_starts_outside_its_event");
 }
 
 #[test]

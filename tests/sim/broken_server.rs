@@ -132,6 +132,19 @@ const BROKEN: &[(&str, &str, Mind)] = &[
         }
         plan
     }),
+    ("the_closing_sends_nobody_on", "server/stop_in_an_event", |f, now| {
+        let mut plan = decide(f, now);
+        let closing = status(f).filter(|s| s.error_information.is_some() && s.phase == Phase::InProgress);
+        // The agents end what runs there later than that.
+        if let Some(due) = closing.and_then(|s| s.start_time).map(|at| at + SignedDuration::from_secs(10)) {
+            if now < due {
+                plan.wake = Some(due);
+            } else {
+                plan.acts.splice(0..0, write(f, "h01", work(f, EventName::Install)));
+            }
+        }
+        plan
+    }),
     ("traffic_is_where_it_belongs", "server/load_balancer", |f, now| {
         // Does not wait for the last requests.
         let mut facts = f.clone();

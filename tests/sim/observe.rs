@@ -11,7 +11,7 @@ use sluice::engine::facts::{
 use sluice::engine::group::GroupFacts;
 use sluice::engine::server::facts::{PortFact, ServerFacts, ServerGroupFacts, SliceFact};
 use sluice::engine::server::host::HostFact;
-use sluice::engine::{hooks, needs};
+use sluice::engine::{group_service, hooks, needs};
 
 use super::cache::Cache;
 use super::kubelet::selects;
@@ -314,7 +314,7 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
         rivals: cache
             .all(Kind::Group)
             .filter_map(Object::group)
-            .filter(|g| has_traffic(g) && has_traffic(&group) && g.metadata.name != group.metadata.name)
+            .filter(|g| group_service::may_share(g, &group) && g.metadata.name != group.metadata.name)
             .cloned()
             .collect(),
         services: services_of(cache, &group)
@@ -323,11 +323,6 @@ pub fn group(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> Optio
             .collect(),
         group,
     })
-}
-
-fn has_traffic(group: &DeploymentGroup) -> bool {
-    let server = group.spec.server.as_deref();
-    group.spec.service.is_some() || server.is_some_and(|s| s.load_balancer.is_some())
 }
 
 /// Every host in the cache.

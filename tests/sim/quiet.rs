@@ -1,7 +1,7 @@
 //! The end of a run: everything has come to rest, and looking again changes nothing.
 
-use sluice::api::Deployment;
 use sluice::api::condition::is_true;
+use sluice::api::{Deployment, Phase};
 
 use super::believer::Believer;
 use super::invariants::{Breach, Holds};
@@ -12,7 +12,7 @@ use super::world::World;
 /// Checks the world after its last move.
 pub fn check(world: &World) -> Holds {
     for deployment in world.store.all(Kind::Deployment).filter_map(Object::deployment) {
-        every_run_ends(deployment)?;
+        every_run_ends(world, deployment)?;
     }
     no_job_is_left_held(world)?;
     super::invariants::sides::nothing_is_left_running(&world.store)?;
@@ -20,10 +20,19 @@ pub fn check(world: &World) -> Holds {
     a_quiet_world_plans_nothing(world)
 }
 
-/// A Deployment ends, or says that it is Stalled for something that is missing.
-fn every_run_ends(deployment: &Deployment) -> Holds {
-    let conditions = deployment.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    if deployment.phase().has_ended() || is_true(conditions, "Stalled") {
+/// A Deployment ends, or says that it is Stalled for something that is missing, or waits behind one that says so.
+fn every_run_ends(world: &World, deployment: &Deployment) -> Holds {
+    let is_stalled = |d: &Deployment| d.status.as_ref().is_some_and(|s| is_true(&s.conditions, "Stalled"));
+    if deployment.phase().has_ended() || is_stalled(deployment) {
+        return Ok(());
+    }
+    let group =
+        world.store.get(Kind::Group, &deployment.spec.deployment_group_ref.name).and_then(Object::group);
+    let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
+    let first = active.and_then(|a| world.store.deployment(&a.name));
+    if matches!(deployment.phase(), Phase::Created | Phase::Queued)
+        && first.is_some_and(|d| !d.phase().has_ended() && is_stalled(d))
+    {
         return Ok(());
     }
     let message = deployment.status.as_ref().map(|s| s.message.clone()).unwrap_or_default();

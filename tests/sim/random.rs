@@ -67,7 +67,7 @@ fn content(rng: &mut Rng) -> String {
 fn deed(world: &mut World, rng: &mut Rng) {
     let name = rng.pick(&NAMES[..3]);
     let after = rng.between(0, 90_000);
-    match rng.between(0, 17) {
+    match rng.between(0, 18) {
         0..=2 => {
             let asked = rng.pick(&[None, Some(true), Some(false)]);
             world.then(format!("stops {name} ({asked:?})"), at_once, after, move |w| stop(w, name, asked));
@@ -90,6 +90,14 @@ fn deed(world: &mut World, rng: &mut Rng) {
                         (backends[0].weight, backends[last].weight) = (100 - weight, weight);
                     }
                 });
+            });
+        }
+        18 => {
+            let versions =
+                rng.pick(&[("hello-1", "hello-2"), ("hello-2", "hello-3"), ("hello-1", "hello-3")]);
+            let weight = i32::try_from(rng.between(0, 100)).unwrap();
+            world.then(format!("splits the route {weight} to {}", versions.1), at_once, after, move |w| {
+                set_backends(w, &[(versions.0, 100 - weight), (versions.1, weight)]);
             });
         }
         10 => {

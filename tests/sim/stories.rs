@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sluice::api::{ConcurrencyPolicy, Phase};
 
+use super::objects::{Kind, Object};
 use super::setup::*;
 use super::world::{Pace, World};
 
@@ -21,7 +22,8 @@ impl Story {
 
 /// Every story of the three platforms.
 pub fn stories() -> Vec<Story> {
-    let function = STORIES.iter().map(|(name, tell)| Story::new(*name, tell));
+    let function = STORIES.iter().chain(super::function_stories::STORIES);
+    let function = function.map(|(name, tell)| Story::new(*name, tell));
     function.chain(super::service_stories::stories()).chain(super::server_stories::stories()).collect()
 }
 
@@ -31,40 +33,50 @@ pub fn find(name: &str) -> World {
     (all.iter().find(|s| s.name == name).unwrap().tell)()
 }
 
-fn plain(group: Value) -> World {
+/// A shop with a group, calm.
+pub fn plain(group: Value) -> World {
     shop(1, Pace::calm(), group)
 }
 
-fn linear() -> Value {
+/// A group that shifts in four steps of a minute.
+pub fn linear() -> Value {
     json!({"deploymentConfigName": "linear-25"})
 }
 
-fn rolling_back() -> Value {
+/// The same, with automatic rollback.
+pub fn rolling_back() -> Value {
     json!({
         "deploymentConfigName": "linear-25",
         "autoRollback": {"enabled": true, "events": ["DeploymentFailure", "DeploymentStopOnRequest"]},
     })
 }
 
-fn deploys(world: &mut World, name: &'static str, version: &'static str) {
+/// Somebody creates a Deployment.
+pub fn deploys(world: &mut World, name: &'static str, version: &'static str) {
     world.then(format!("creates Deployment {name} of version {version}"), at_once, 1_000, move |w| {
         deploy(w, name, &appspec(version, None, &[]), json!({}));
     });
 }
 
-fn hooked(world: &mut World, event: &'static str) {
+/// Somebody creates Deployment d1 with hook probe.
+pub fn hooked(world: &mut World, event: &'static str) {
+    hooked_with(world, event, "probe");
+}
+
+/// The same with a hook of another name.
+pub fn hooked_with(world: &mut World, event: &'static str, hook: &'static str) {
     world.then(
-        format!("creates Deployment d1 of version 2 with hook probe at {event}"),
+        format!("creates Deployment d1 of version 2 with hook {hook} at {event}"),
         at_once,
         1_000,
         move |w| {
-            deploy(w, "d1", &appspec("2", None, &[(event, "probe")]), json!({}));
+            deploy(w, "d1", &appspec("2", None, &[(event, hook)]), json!({}));
         },
     );
 }
 
 /// How a story begins.
-type Tell = fn() -> World;
+pub type Tell = fn() -> World;
 
 /// Every Function story.
 const STORIES: &[(&str, Tell)] = &[
@@ -160,12 +172,7 @@ const STORIES: &[(&str, Tell)] = &[
         let mut w = plain(rolling_back());
         job_hook(&mut w, "probe", "passes");
         hooked(&mut w, "BeforeAllowTraffic");
-        w.then(
-            "stops d1",
-            |s| s.all(super::objects::Kind::Job).next().is_some(),
-            1_000,
-            |w| stop(w, "d1", None),
-        );
+        w.then("stops d1", |s| s.all(Kind::Job).next().is_some(), 1_000, |w| stop(w, "d1", None));
         w
     }),
     ("stop_before_its_turn", || {
@@ -208,12 +215,7 @@ const STORIES: &[(&str, Tell)] = &[
         let mut w = plain(linear());
         job_hook(&mut w, "probe", "hangs");
         hooked(&mut w, "BeforeAllowTraffic");
-        w.then(
-            "deletes d1",
-            |s| s.all(super::objects::Kind::Job).next().is_some(),
-            1_000,
-            |w| delete(w, "d1"),
-        );
+        w.then("deletes d1", |s| s.all(Kind::Job).next().is_some(), 1_000, |w| delete(w, "d1"));
         w
     }),
     ("missing_service_appears", || {
@@ -234,7 +236,7 @@ const STORIES: &[(&str, Tell)] = &[
                 "function": {"aliases": [{"name": "live", "httpRoute": {"name": ROUTE}}]},
             });
             let group = sluice::api::DeploymentGroup::new(GROUP, serde_json::from_value(spec).unwrap());
-            create(w, super::objects::Object::Group(group.into()));
+            create(w, Object::Group(group.into()));
         });
         w.then("creates the application", at_once, 90_000, |w| create(w, application()));
         w
@@ -460,7 +462,7 @@ const STORIES: &[(&str, Tell)] = &[
             w.then(
                 format!("sets spec.revision to version {version}"),
                 |s| {
-                    let group = s.get(super::objects::Kind::Group, GROUP).and_then(|o| o.group().cloned());
+                    let group = s.get(Kind::Group, GROUP).and_then(|o| o.group().cloned());
                     group.and_then(|g| g.status.clone()).is_none_or(|s| s.active_deployment.is_none())
                 },
                 30_000,

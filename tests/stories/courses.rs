@@ -194,6 +194,7 @@ fn functions() -> Vec<Case> {
         case!("hook-job-succeeds", hooks::job_succeeds, MORE, together),
         case!("hook-http-400", hooks::http_400, COURSE, together),
         case!("hook-http-later-answer", hooks::later_answer, MORE, together),
+        case!("hook-http-later-failure", hooks::later_failure, MORE, together),
         case!("hook-http-silence", hooks::silence, MORE, together),
         case!("hook-http-flaky", hooks::flaky, MORE, together),
         case!("stop-with-rollback", stops::with_rollback, COURSE, together),

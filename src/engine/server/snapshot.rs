@@ -157,7 +157,7 @@ fn chosen<'a>(
         let message = "none of the hosts that the failed deployment touched is there any more";
         return Err(Obstacle::Invalid("NoInstances", message.into()));
     }
-    Err(Obstacle::Missing("NoInstances", no_instances(target)))
+    Err(Obstacle::NotReady("NoInstances", no_instances(target)))
 }
 
 /// What a group without hosts says.
@@ -240,14 +240,15 @@ fn check_addresses(hosts: &[&Arc<HostFact>]) -> Result<(), Obstacle> {
         if lacking.len() == 1 { "this host has" } else { "these hosts have" },
         words::few(&lacking, NAMED)
     );
-    Err(Obstacle::Missing("AddressMissing", message))
+    Err(Obstacle::NotReady("AddressMissing", message))
 }
 
 /// The group owns the endpoints of a Service without a selector.
 fn check_service(service: Option<&ServiceFact>, name: &str) -> Result<(), Obstacle> {
     let service = service.ok_or(Obstacle::Unknown)?;
     match lack(service, name) {
-        Some((reason, message)) => Err(Obstacle::Missing(reason, message)),
+        Some((reason, message)) if !service.exists => Err(Obstacle::Missing(reason, message)),
+        Some((reason, message)) => Err(Obstacle::NotReady(reason, message)),
         None => Ok(()),
     }
 }

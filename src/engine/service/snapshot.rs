@@ -39,7 +39,7 @@ pub fn service(
         return way_back::service(facts, group, target, spec);
     }
     if target.replicas == 0 {
-        return Err(Obstacle::Missing(
+        return Err(Obstacle::NotReady(
             "NoReplicas",
             "the group's spec.service.replicas is 0, so that nothing could take the traffic; set it to 1 or more".into(),
         ));
@@ -279,7 +279,7 @@ fn check_ports(
     let named = |b: &&BackendFact| b.service.as_ref().is_some_and(|s| target.target_groups.contains(s));
     let mut ports = route.rules.iter().flat_map(|r| &r.backends).filter(named).filter_map(|b| b.port);
     match ports.find(|p| !service.ports.contains(p)) {
-        Some(port) => Err(Obstacle::Missing(
+        Some(port) => Err(Obstacle::NotReady(
             "ServicePortMissing",
             format!(
                 "Service {target_group} has no port {port}, to which HTTPRoute {} sends; add the port",

@@ -12,6 +12,7 @@ mod conflicts;
 mod deletion;
 mod events;
 mod hooks;
+mod late_gateway;
 mod leadership;
 mod references;
 mod refusals;

@@ -78,6 +78,11 @@ impl World {
         self.start(identity);
     }
 
+    /// All that a controller has logged.
+    pub fn said(&self, identity: &str) -> String {
+        self.controllers.lock().expect("not poisoned")[identity].words()
+    }
+
     /// Waits until that one holds the Lease.
     pub async fn until_led_by(&self, identity: &str) {
         let holds = |lease: &Value| lease["spec"]["holderIdentity"] == identity;

@@ -275,6 +275,7 @@ fn written(
         let deployment = behind(ledger, assignment);
         if goes_on {
             the_ended_starts_nothing(deployment, name)?;
+            the_closing_sends_nobody_on(ledger, commit.at, &assignment.deployment, name)?;
         }
         no_assignment_without_its_letter(deployment, name, assignment, had.is_none() || goes_on)?;
         if goes_on {
@@ -324,6 +325,17 @@ fn no_assignment_without_its_letter(
 fn the_ended_starts_nothing(deployment: Option<&Arc<Deployment>>, host: &str) -> Holds {
     match deployment.filter(|d| d.phase().has_ended()) {
         Some(d) => Err(Breach::new("the_ended_starts_nothing", format!("{} on {host}", d.name()))),
+        None => Ok(()),
+    }
+}
+
+/// Once the end is decided on record, as after a stop, no host is sent on, but by a hand that is late.
+fn the_closing_sends_nobody_on(ledger: &Ledger, at: Timestamp, name: &str, host: &str) -> Holds {
+    let records = ledger.records.get(name).map(Vec::as_slice).unwrap_or_default();
+    let is_closing = |d: &Deployment| d.status.as_ref().is_some_and(|s| s.error_information.is_some());
+    let decided = records.iter().find(|(_, d)| is_closing(d)).map(|(at, _)| *at);
+    match decided.filter(|decided| at >= *decided + ledger.staleness) {
+        Some(_) => Err(Breach::new("the_closing_sends_nobody_on", format!("{name} on {host}"))),
         None => Ok(()),
     }
 }

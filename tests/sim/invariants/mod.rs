@@ -5,6 +5,7 @@ pub mod hosts;
 pub mod sides;
 mod starts;
 mod steps;
+mod stopped;
 mod weights;
 
 pub use weights::only_weights_change;
@@ -67,6 +68,10 @@ pub struct Ledger {
     pub sides: sides::Sides,
     /// Hosts.
     pub hosts: hosts::Hosts,
+    /// Everything that each Deployment has had on record.
+    pub records: BTreeMap<String, Vec<(Timestamp, Arc<Deployment>)>>,
+    /// A call that should not have been made.
+    pub late_call: Option<Breach>,
     /// How old a picture may be that somebody acts on.
     pub staleness: SignedDuration,
 }
@@ -104,7 +109,8 @@ impl Ledger {
     }
 
     /// A hook's server was called.
-    pub fn note_call(&mut self, deployment: &str, event: EventName, id: &str) {
+    pub fn note_call(&mut self, deployment: &str, event: EventName, id: &str, at: Timestamp) {
+        self.note_call_of(deployment, event, at);
         self.calls.entry((deployment.into(), event)).or_default().insert(id.into());
     }
 
@@ -113,6 +119,9 @@ impl Ledger {
         self.take_down(commit);
         self.sides.take_down(commit);
         self.hosts.take_down(commit, store);
+        if let Some(breach) = self.late_call.take() {
+            return Err(breach);
+        }
         sides::check(self, commit, store)?;
         hosts::check(self, commit, store)?;
         if let (Some(Object::Route(after)), Some(Object::Route(before))) = (&commit.after, &commit.before) {
@@ -122,12 +131,14 @@ impl Ledger {
             starts::no_job_starts_twice(self, commit)?;
             starts::the_ended_starts_no_job(self, commit)?;
         }
+        stopped::nothing_starts_outside_its_event(self, commit)?;
         if let Some(Object::Deployment(after)) = &commit.after {
             let before = commit.before.as_ref().and_then(Object::deployment);
             starts::no_deployment_is_made_twice(self, commit)?;
             starts::no_hook_has_two_execution_ids(self)?;
             starts::one_runs_per_group(store)?;
             starts::only_the_granted_starts(self, before, after)?;
+            stopped::the_stopped_begins_nothing(commit, before, after)?;
             steps::no_step_is_early(self, commit, before, after)?;
             steps::no_step_is_skipped(after)?;
             steps::a_status_takes_one_step_at_most(before, after)?;
@@ -136,6 +147,7 @@ impl Ledger {
             }
             ends::an_end_is_final(before, after)?;
             ends::an_end_says_why(after)?;
+            weights::who_succeeds_has_the_traffic(self, commit.at, before, after)?;
             ends::events_go_forward(before, after)?;
             ends::a_wait_tells_its_end(before, after, commit.at)?;
         }
@@ -167,6 +179,7 @@ impl Ledger {
                 let is_made = commit.before.is_none() && matches!(commit.by, Actor::Controller(..));
                 *self.made.entry(commit.key.1.clone()).or_default() += usize::from(is_made);
                 self.deployments.insert(commit.key.1.clone(), d.clone());
+                self.remember(commit.at, d);
             }
             Some(Object::Group(g)) => {
                 self.groups.insert(commit.key.1.clone(), g.clone());

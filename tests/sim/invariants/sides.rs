@@ -51,7 +51,8 @@ impl Sides {
             }
             (_, Some(Object::Route(route))) => {
                 let known = self.routes.entry(route.name.clone()).or_default();
-                if known.last().is_none_or(|w| w.generation != route.generation) {
+                let is_new = commit.before.is_none();
+                if is_new || known.last().is_none_or(|w| w.generation != route.generation) {
                     known.push(Written {
                         generation: route.generation,
                         at: commit.at,
@@ -75,6 +76,14 @@ impl Sides {
             }
             _ => {}
         }
+    }
+
+    /// The rules that a route had at each moment since `since`.
+    pub fn rules_since(&self, route: &str, since: Timestamp) -> Vec<&[Rule]> {
+        let all = self.routes.get(route).map(Vec::as_slice).unwrap_or_default();
+        let before = all.iter().rev().find(|w| w.at <= since);
+        let later = all.iter().filter(|w| w.at > since);
+        before.into_iter().chain(later).map(|w| w.rules.as_slice()).collect()
     }
 
     /// How many endpoints a Service had at each moment since `since`.

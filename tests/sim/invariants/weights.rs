@@ -1,9 +1,13 @@
 //! Invariants on the routes.
 
-use sluice::api::{Creator, Deployment};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sluice::api::deployment_status::Resolved;
+use sluice::api::{Creator, Deployment, Phase};
 
 use super::super::objects::{Backend, Route, Rule};
-use super::{Breach, Holds};
+use super::{Breach, Holds, Ledger};
 
 fn pair(deployment: &Deployment) -> Option<(String, String)> {
     Some(super::pair(deployment.status.as_ref()?.resolved.as_ref()?))
@@ -123,6 +127,56 @@ pub fn the_ended_moves_nothing(deployment: &Deployment, before: &Route, after: &
         before.rules.iter().map(told).collect::<String>(),
     );
     Err(Breach::new("the_ended_moves_nothing", what))
+}
+
+/// Who succeeds had all of the pair's traffic on its replacement at that moment, or at the one of the picture that it was
+/// decided on; where an original was terminated, at the moment of that decision.
+pub fn who_succeeds_has_the_traffic(
+    ledger: &Ledger,
+    at: Timestamp,
+    before: Option<&Arc<Deployment>>,
+    after: &Deployment,
+) -> Holds {
+    let has = |d: &Deployment| d.phase() == Phase::Succeeded;
+    let resolved = after.status.as_ref().and_then(|s| s.resolved.as_ref());
+    let Some(resolved) = resolved.filter(|_| has(after) && before.is_none_or(|d| !has(d))) else {
+        return Ok(());
+    };
+    let is_routed = match (&resolved.function, &resolved.service) {
+        (Some(_), _) => true,
+        (_, Some(s)) => !s.production.is_service && s.original.is_some(),
+        _ => false,
+    };
+    let decided = after.status.as_ref().and_then(|s| s.termination_time).unwrap_or(at);
+    let seen = ledger.sides.rules_since(super::listener(resolved), decided - ledger.staleness);
+    if !is_routed || seen.iter().any(|rules| is_all_on_replacement(resolved, rules)) {
+        return Ok(());
+    }
+    let last: String = seen.last().into_iter().flat_map(|r| r.iter()).map(told).collect();
+    let what = format!("{} succeeded on {last}", after.name());
+    Err(Breach::new("who_succeeds_has_the_traffic", what))
+}
+
+/// True if the rules that held the original at the start give the pair's weight to the replacement alone.
+fn is_all_on_replacement(resolved: &Resolved, rules: &[Rule]) -> bool {
+    let (own, keys) = match (&resolved.function, &resolved.service) {
+        (Some(f), _) => (&f.rules, &f.rule_keys),
+        (_, Some(s)) => (&s.production.rules, &s.production.rule_keys),
+        _ => return false,
+    };
+    let own: Vec<usize> = own.iter().map(|i| usize::try_from(*i).unwrap()).collect();
+    let is_own = |(index, rule): &(usize, &Rule)| {
+        let is_known = own.iter().any(|i| keys[*i] == rule.matches);
+        // One that was edited is known by its place.
+        own.is_empty() || is_known || (own.contains(index) && !keys.contains(&rule.matches))
+    };
+    let (original, replacement) = super::pair(resolved);
+    let concerned: Vec<&Rule> = rules.iter().enumerate().filter(is_own).map(|(_, r)| r).collect();
+    let mut held = concerned
+        .iter()
+        .filter(|r| r.backends.iter().any(|b| [&original, &replacement].contains(&&b.service)));
+    let is_gone = |r: &&&Rule| original == replacement || weight(r, &original) == 0;
+    held.clone().count() > 0 && held.all(|r| weight(r, &replacement) > 0 && is_gone(&r))
 }
 
 fn told(rule: &Rule) -> String {

@@ -1,15 +1,38 @@
 //! Bad input: each has a named reason, and nothing is moved.
 
 use super::*;
+use crate::setup::create;
 
 /// A world that a story begins with.
 type Tell = fn() -> World;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    let all = [before(), edits(), seen(), during(), target_groups()];
+    let all = [before(), shared(), edits(), seen(), during(), target_groups()];
     let all: Vec<(&str, Tell)> = all.into_iter().flatten().collect();
     all.into_iter().map(|(name, tell)| Story::new(format!("service/{name}"), tell)).collect()
+}
+
+fn create_group(world: &mut World, name: &str, spec: Value) {
+    let group = sluice::api::DeploymentGroup::new(name, read(spec));
+    create(world, Object::Group(group.into()));
+}
+
+/// A group of the Function platform with an alias on the production route.
+fn function_group(world: &mut World, name: &str) {
+    let application = json!({"computePlatform": "Function"});
+    let application = sluice::api::Application::new("functions", read(application));
+    create(world, Object::Application(application.into()));
+    let spec = json!({
+        "applicationRef": {"name": "functions"},
+        "function": {"aliases": [{"name": "live", "httpRoute": {"name": ROUTE}}]},
+    });
+    create_group(world, name, spec);
+}
+
+fn deploy_function(world: &mut World, group: &str, name: &str) {
+    let content = crate::setup::appspec("b", None, &[]).replace("Name: hello", "Name: web");
+    crate::setup::deploy_to(world, group, name, &content, json!({}));
 }
 
 fn of(content: String) -> World {
@@ -19,7 +42,7 @@ fn of(content: String) -> World {
 }
 
 /// A younger group with these target groups and listeners, and a Deployment in it.
-fn shared(target_groups: [&'static str; 2], route: &'static str, test: Option<&'static str>) -> World {
+fn another(target_groups: [&'static str; 2], route: &'static str, test: Option<&'static str>) -> World {
     let mut w = plain(linear());
     w.then("creates group web-other, an hour later", at_once, 3_600_000, move |w| {
         let test = test.map(|name| json!({"httpRoute": {"name": name}}));
@@ -33,6 +56,44 @@ fn shared(target_groups: [&'static str; 2], route: &'static str, test: Option<&'
         super::super::setup::deploy_to(w, "web-other", "d1", &appspec("web-2", &[]), json!({}));
     });
     w
+}
+
+/// Groups that name what is another one's.
+fn shared() -> Vec<(&'static str, Tell)> {
+    vec![
+        ("function_group_takes_its_route", || {
+            let mut w = plain(linear());
+            w.then(
+                "creates group aside of a function on route web, an hour later",
+                at_once,
+                3_600_000,
+                |w| {
+                    function_group(w, "aside");
+                },
+            );
+            w.then("creates Deployment d1 of the function", at_once, 0, |w| {
+                deploy_function(w, "aside", "d1")
+            });
+            deploys(&mut w, "d2", "web-2");
+            w
+        }),
+        ("its_route_is_a_function_groups", || {
+            let mut w = plain(linear());
+            w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            function_group(&mut w, "aside");
+            w.then("creates group web-prod, an hour later", at_once, 3_600_000, |w| {
+                create_group(w, GROUP, spec(linear(), json!({})));
+            });
+            deploys(&mut w, "d1", "web-2");
+            w.then("deletes group aside", at_once, 90_000, |w| {
+                w.store.delete(&Actor::User, &(Kind::Group, "aside".into()));
+            });
+            w
+        }),
+        ("two_groups_share_a_target_group", || another([B, "web-c"], "else", None)),
+        ("two_groups_share_a_route", || another(["web-c", "web-d"], ROUTE, None)),
+        ("two_groups_share_a_test_route", || another(["web-c", "web-d"], "else", Some(TEST_ROUTE))),
+    ]
 }
 
 fn before() -> Vec<(&'static str, Tell)> {
@@ -51,9 +112,6 @@ fn before() -> Vec<(&'static str, Tell)> {
             deploys(&mut w, "d1", "web-2");
             w
         }),
-        ("two_groups_share_a_target_group", || shared([B, "web-c"], "else", None)),
-        ("two_groups_share_a_route", || shared(["web-c", "web-d"], ROUTE, None)),
-        ("two_groups_share_a_test_route", || shared(["web-c", "web-d"], "else", Some(TEST_ROUTE))),
         ("appspec_warning", || of(appspec("web-2", &[]).replace("TargetService", "Web"))),
         ("route_names_neither", || {
             let mut w = plain(linear());

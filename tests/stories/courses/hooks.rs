@@ -141,6 +141,29 @@ pub async fn later_answer(mut story: Story) {
     story.end(Some(2)).await;
 }
 
+/// The endpoint says "later", and the answer in spec.hookResults is no: the traffic, which has moved, goes back.
+pub async fn later_failure(mut story: Story) {
+    deploy(&story, &http_hook("check", "later", "1m"), "AfterAllowTraffic").await;
+    let runs = |d: &Value| d["status"]["lifecycleEvents"][2]["status"] == "InProgress";
+    let waiting = story.until(DEPLOYMENT, "to-2", "the hook runs", runs).await;
+    let id = checks::event(&waiting, "AfterAllowTraffic")["executionId"].as_str().expect("an id").to_owned();
+    let call = await_calls(&story, 1).await.remove(0);
+    assert_eq!(call["body"]["LifecycleEventHookExecutionId"], id.as_str());
+    assert_eq!(call["body"]["LifecycleEvent"], "AfterAllowTraffic");
+    story.measure(2).await;
+    let result = json!({"executionId": id, "status": "Failed", "message": "orders are lost"});
+    story.patch(DEPLOYMENT, "to-2", &json!({"spec": {"hookResults": [result]}})).await;
+    let failed = story.phase("to-2", "Failed").await;
+    failed_by_hook(&failed, "AfterAllowTraffic", "ScriptFailed");
+    assert_eq!(checks::event(&failed, "AfterAllowTraffic")["diagnostics"]["message"], "orders are lost");
+    let message = failed["status"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("orders are lost"), "{message}");
+    was_rolled_back(&story, "to-2").await;
+    assert_eq!(calls(&story).await.len(), 1, "an endpoint that said \"later\" is not called again");
+    story.end(Some(1)).await;
+    assert_eq!(story.record.shares("hello-2"), [0, 100, 0]);
+}
+
 /// Nobody answers: the timeout fails the hook.
 pub async fn silence(mut story: Story) {
     deploy(&story, &http_hook("check", "silence", "5s"), "BeforeAllowTraffic").await;
