@@ -4,7 +4,7 @@ use super::*;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    [failures(), stops(), interruptions(), groups()].into_iter().flatten().collect()
+    [failures(), zones(), stops(), interruptions(), groups()].into_iter().flatten().collect()
 }
 
 fn failing(
@@ -61,6 +61,25 @@ fn failures() -> Vec<Story> {
             deploys(&mut w, "d1", "2");
             w
         }),
+        Story::new("server/object_in_s3_is_replaced_meanwhile", || {
+            let mut w = plain(2, config(ALL));
+            fate(&mut w, "2", "h02", EventName::DownloadBundle, What::Takes(9_000));
+            let revision = json!({"s3": {"bucket": "releases", "key": "shop/2"}});
+            deploys_with(&mut w, "d1", "2", json!({"revision": revision}));
+            let is_learnt = |s: &super::super::store::Store| {
+                let status = s.deployment("d1").and_then(|d| d.status.clone());
+                status.and_then(|s| s.revision).is_some_and(|r| !r.digest.is_empty())
+            };
+            w.then("another object lies there", is_learnt, 0, |w| {
+                w.s3_content = format!("sha256:{}", "6".repeat(64));
+            });
+            w
+        }),
+    ]
+}
+
+fn zones() -> Vec<Story> {
+    vec![
         Story::new("server/first_zone_fails", || {
             let zones = [("h1", "eu-1a"), ("h2", "eu-1a"), ("h3", "eu-1b"), ("h4", "eu-1b")];
             let hosts: Vec<(String, &str)> = zones.map(|(name, zone)| (name.to_owned(), zone)).to_vec();
@@ -85,20 +104,6 @@ fn failures() -> Vec<Story> {
                 fate(&mut w, "2", host, EventName::AfterInstall, What::Fails);
             }
             deploys(&mut w, "d1", "2");
-            w
-        }),
-        Story::new("server/object_in_s3_is_replaced_meanwhile", || {
-            let mut w = plain(2, config(ALL));
-            fate(&mut w, "2", "h02", EventName::DownloadBundle, What::Takes(9_000));
-            let revision = json!({"s3": {"bucket": "releases", "key": "shop/2"}});
-            deploys_with(&mut w, "d1", "2", json!({"revision": revision}));
-            let is_learnt = |s: &super::super::store::Store| {
-                let status = s.deployment("d1").and_then(|d| d.status.clone());
-                status.and_then(|s| s.revision).is_some_and(|r| !r.digest.is_empty())
-            };
-            w.then("another object lies there", is_learnt, 0, |w| {
-                w.s3_content = format!("sha256:{}", "6".repeat(64));
-            });
             w
         }),
     ]
