@@ -29,11 +29,11 @@ pub enum Made {
 }
 
 impl Made {
-    /// As Kubernetes calls it.
-    fn word(self) -> &'static str {
+    /// One of them, as Kubernetes calls it.
+    fn described(self, name: &str) -> String {
         match self {
-            Self::TaskSet => "ReplicaSet",
-            Self::TargetGroup => "Service",
+            Self::TaskSet => format!("ReplicaSet {name}"),
+            Self::TargetGroup => format!("Service {name}"),
         }
     }
 }
@@ -293,7 +293,7 @@ pub fn retire(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
         plan.acts.push(GroupAct::Release);
         return plan;
     }
-    let names: Vec<String> = made.iter().map(|(kind, name, _)| format!("{} {name}", kind.word())).collect();
+    let names: Vec<String> = made.iter().map(|(kind, name, _)| kind.described(name)).collect();
     let what = names.join(", ");
     let message = match (deletes, made.len()) {
         (true, _) => format!("the group is deleted, and with it {what} (deletionPolicy Delete)"),
