@@ -23,7 +23,7 @@ const MORE: bool = false;
 
 /// Every story, the longest first.
 pub fn all() -> Vec<Case> {
-    functions().into_iter().chain(services()).chain(servers()).collect()
+    functions().into_iter().chain(services()).chain(service_ends()).chain(servers()).collect()
 }
 
 fn servers() -> Vec<Case> {
@@ -66,8 +66,7 @@ fn servers() -> Vec<Case> {
 }
 
 fn services() -> Vec<Case> {
-    let (together, alone) = (false, true);
-    let (stage, bare) = (Stage::Service, Stage::Bare);
+    let (together, stage) = (false, Stage::Service);
     vec![
         case!("service-linear", swaps::linear, MORE, together, stage),
         case!("service-canary", swaps::canary, COURSE, together, stage),
@@ -117,6 +116,13 @@ fn services() -> Vec<Case> {
             together,
             stage
         ),
+    ]
+}
+
+fn service_ends() -> Vec<Case> {
+    let (together, alone) = (false, true);
+    let (stage, bare) = (Stage::Service, Stage::Bare);
+    vec![
         case!("service-ready-wait-expires", halts::ready_wait_expires, MORE, together, stage),
         case!(
             "service-rolled-back-without-its-application",
