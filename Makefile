@@ -31,6 +31,7 @@ fmt:
 
 lint:
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test stories --test bench -- -D warnings
 	cargo clippy --locked --manifest-path fuzz/Cargo.toml --lib -- -D warnings
 
 unit:

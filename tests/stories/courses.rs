@@ -66,7 +66,7 @@ fn servers() -> Vec<Case> {
 }
 
 fn services() -> Vec<Case> {
-    let all = [service_swaps(), service_ends(), service_stops(), service_surroundings()];
+    let all = [service_swaps(), service_ends(), service_stops(), service_inputs(), service_surroundings()];
     all.into_iter().flatten().collect()
 }
 
@@ -149,6 +149,12 @@ fn service_stops() -> Vec<Case> {
             together,
             stage
         ),
+    ]
+}
+
+fn service_inputs() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
         case!("service-ready-wait-expires", halts::ready_wait_expires, MORE, together, stage),
         case!(
             "service-rolled-back-without-its-application",
