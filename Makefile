@@ -65,7 +65,7 @@ $(HELM):
 	e2e/tools.sh helm
 
 deny:
-	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	@if command -v cargo-deny >/dev/null; then cargo fetch --locked --quiet && cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources are not checked (cargo install cargo-deny --locked)"; fi
 
 generate: ## Writes crds/ and the chart's copies from the kinds
