@@ -6,6 +6,7 @@
 //! host          the folders, the journal, one event after the other   course         what comes next; pure
 //! event         one event: scripts, download, installation            script         one script and its process group
 //! journal       the record on disk                                    log            what scripts say
+//! queue         what is taken, whose turn it is; pure                 report         what the host says of itself
 //! archive       a bundle → a directory that it cannot leave           install        files put in place, whole or not at all
 //! ```
 
@@ -30,6 +31,7 @@ mod layout;
 mod log;
 mod permissions;
 mod process;
+mod queue;
 mod render;
 mod report;
 mod revision;
@@ -47,6 +49,14 @@ pub use args::{CommandLine, Run};
 pub use config::Configured;
 pub use error::Error;
 pub use run::run;
+
+/// What a host's agent decides, apart from any host: for whoever simulates one.
+pub mod decisions {
+    pub use super::course::{Next, Orders, next};
+    pub use super::journal::{Bundle, Entry, Lasting, Past, Process, Record, Records};
+    pub use super::queue::{due, take};
+    pub use super::report::Report;
+}
 
 use args::Verb;
 use signals::Signals;
