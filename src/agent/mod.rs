@@ -17,6 +17,7 @@ mod clock;
 mod config;
 mod course;
 mod cut;
+pub mod decisions;
 mod deploy_local;
 mod download;
 mod environment;
@@ -49,14 +50,6 @@ pub use args::{CommandLine, Run};
 pub use config::Configured;
 pub use error::Error;
 pub use run::run;
-
-/// What a host's agent decides, apart from any host: for whoever simulates one.
-pub mod decisions {
-    pub use super::course::{Next, Orders, next};
-    pub use super::journal::{Bundle, Entry, Lasting, Past, Process, Record, Records};
-    pub use super::queue::{due, take};
-    pub use super::report::Report;
-}
 
 use args::Verb;
 use signals::Signals;
