@@ -59,6 +59,7 @@ charts: $(HELM)
 	@e2e/packages.sh
 	charts/check.sh
 	docs/argocd/check.sh
+	packaging/check.sh
 
 $(HELM):
 	e2e/packages.sh

@@ -19,6 +19,7 @@ openssl openssl
 jq jq
 lua5.1 lua5.1
 strace strace
+systemd-analyze systemd
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 "
 

@@ -207,3 +207,6 @@ pub fn cut_off(what: &str) -> Failure {
         message: format!("{what} because the agent was told to end"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,7 +214,7 @@ impl Host {
     }
 
     /// Puts on record what the disk had no room for at the start.
-    fn put_owed_on_record(&self) -> Result<(), Error> {
+    pub fn put_owed_on_record(&self) -> Result<(), Error> {
         let mut owed = self.owed();
         while let Some(end) = owed.last() {
             self.put_on_record(end, Lasting::Yes)?;

@@ -5,20 +5,21 @@
 //! power cut says nothing and goes. It never holds credentials.
 
 mod record;
+mod records;
 
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::Error;
-use super::layout::{replace, sync_folder_of};
+use super::layout::{beside, replace, sync_folder_of};
 use crate::api::deployment_status::Diagnostics;
 use crate::api::{Assignment, EventName, EventStatus};
 
 pub use record::{Bundle, Entry, Past, Process, Record, is_agents};
+pub use records::Records;
 
 /// How large it may grow before it is rewritten, in bytes.
 const REWRITE_AT: u64 = 256 * 1024;
@@ -39,7 +40,9 @@ pub struct Journal {
     file: File,
     size: u64,
     rewrite_at: u64,
-    records: BTreeMap<String, Record>,
+    /// True once the file's name is on the disk, too.
+    is_named: bool,
+    records: Records,
 }
 
 impl Journal {
@@ -51,8 +54,9 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Error::disk("read", path))?;
         sync_folder_of(path).map_err(Error::disk("write", path))?;
+        let (path_buf, records) = (path.to_owned(), Records::default());
         let mut journal =
-            Self { path: path.into(), file, size: 0, rewrite_at: REWRITE_AT, records: BTreeMap::new() };
+            Self { path: path_buf, file, size: 0, rewrite_at: REWRITE_AT, is_named: true, records };
         let (unreadable, whole) = journal.replay(&bytes);
         if let Err(error) = journal.tidy(&bytes, &unreadable) {
             tracing::warn!(%error, "the journal was not rewritten");
@@ -81,44 +85,13 @@ impl Journal {
         let count = lines.len().saturating_sub(1);
         for (number, line) in lines.into_iter().take(count).enumerate() {
             match serde_json::from_slice(line) {
-                Ok(entry) => self.apply(entry),
+                Ok(entry) => self.records.apply(entry),
                 // What a power cut left of the last write may be as long as that, but not its bytes.
                 Err(_) if number + 1 == count => whole -= line.len() + 1,
                 Err(_) => unreadable.push(number + 1),
             }
         }
         (unreadable, whole as u64)
-    }
-
-    fn apply(&mut self, entry: Entry) {
-        match entry {
-            Entry::Accepted { sequence, assignment } => {
-                let group = assignment.deployment_group_id.clone();
-                let earlier = self.records.remove(&group);
-                self.records.insert(group, Record::accepted(sequence, *assignment, earlier));
-            }
-            Entry::Whole { record } => {
-                self.records.insert(record.group().to_owned(), *record);
-            }
-            Entry::Forgotten { group } => {
-                self.records.remove(&group);
-            }
-            Entry::Begun { group, event, time } => self.change(&group, |r| r.begin(event, time)),
-            Entry::Started { group, process } => self.change(&group, |r| r.process = Some(process)),
-            Entry::Ended { group, event, status, time, diagnostics } => {
-                self.change(&group, |r| r.end_event(event, status, time, diagnostics));
-            }
-            Entry::Fetched { group, bundle } => self.change(&group, |r| r.bundle = bundle),
-            Entry::Told { group, message } => self.change(&group, |r| r.tell(&message)),
-            Entry::Placed { group, time } => self.change(&group, |r| r.place(time)),
-            Entry::Finished { group, status, time } => self.change(&group, |r| r.finish(status, time)),
-        }
-    }
-
-    fn change(&mut self, group: &str, change: impl FnOnce(&mut Record)) {
-        if let Some(record) = self.records.get_mut(group) {
-            change(record);
-        }
     }
 
     /// Puts an entry on record. If that fails nothing has changed, and what it says must not be done.
@@ -131,7 +104,7 @@ impl Journal {
             return Err(Error::disk("write", &self.path)(error));
         }
         self.size += line.len() as u64;
-        self.apply(entry);
+        self.records.apply(entry);
         if self.size > self.rewrite_at
             && let Err(error) = self.rewrite()
         {
@@ -143,32 +116,40 @@ impl Journal {
     }
 
     fn append(&mut self, line: &[u8], lasting: Lasting) -> io::Result<()> {
+        if lasting == Lasting::Yes && !self.is_named {
+            sync_folder_of(&self.path)?;
+            self.is_named = true;
+        }
         self.file.write_all(line)?;
         if lasting == Lasting::Yes { self.file.sync_data() } else { Ok(()) }
     }
 
-    /// Writes what is known now in the place of how it came about.
+    /// Writes what is known now in the place of how it came about. If that fails the journal goes on as it was.
     fn rewrite(&mut self) -> Result<(), Error> {
         let mut bytes = vec![];
-        for record in self.records.values() {
+        for record in self.records.in_order() {
             let whole = Entry::Whole { record: Box::new(record.clone()) };
             serde_json::to_writer(&mut bytes, &whole)
                 .map_err(|e| Error::disk("write", &self.path)(e.into()))?;
             bytes.push(b'\n');
         }
-        replace(&self.path, &bytes, 0o600)?;
-        let opened = File::options().append(true).open(&self.path);
-        self.file = opened.map_err(Error::disk("open", &self.path))?;
-        self.size = bytes.len() as u64;
+        let (draft, file) = beside(&self.path, &bytes, 0o600)?;
+        fs::rename(&draft, &self.path).map_err(Error::disk("write", &self.path))?;
+        // From here on the old file has no name, and what were written into it would be lost, whatever fails now.
+        (self.file, self.size) = (file, bytes.len() as u64);
         self.rewrite_at = REWRITE_AT.max(2 * self.size);
+        self.is_named = sync_folder_of(&self.path).is_ok();
         Ok(())
+    }
+
+    /// All that it says.
+    pub fn records(&self) -> &Records {
+        &self.records
     }
 
     /// Every group's newest Deployment, in the order in which they came.
     pub fn in_order(&self) -> Vec<&Record> {
-        let mut records: Vec<_> = self.records.values().collect();
-        records.sort_by_key(|record| record.sequence);
-        records
+        self.records.in_order()
     }
 
     /// A group's newest Deployment.
@@ -178,18 +159,7 @@ impl Journal {
 
     /// Puts a Deployment at the end of the queue.
     pub fn accept(&mut self, assignment: &Assignment) -> Result<(), Error> {
-        let assignment = Box::new(Assignment { sealed_credentials: None, ..assignment.clone() });
-        self.write(Entry::Accepted { sequence: self.next_sequence(), assignment }, Lasting::No)
-    }
-
-    /// The record of a Deployment that would be accepted now.
-    pub fn record_of(&self, assignment: &Assignment) -> Record {
-        let earlier = self.records.get(&assignment.deployment_group_id).cloned();
-        Record::accepted(self.next_sequence(), assignment.clone(), earlier)
-    }
-
-    fn next_sequence(&self) -> u64 {
-        self.records.values().map(|r| r.sequence).max().unwrap_or(0) + 1
+        self.write(self.records.accepting(assignment), Lasting::No)
     }
 
     /// To be called before anything of the event is done.
@@ -224,11 +194,6 @@ impl Journal {
     /// The Deployment's end on this host.
     pub fn finish(&mut self, group: &str, status: EventStatus, time: Timestamp) -> Result<(), Error> {
         self.write(Entry::Finished { group: group.into(), status, time }, Lasting::Yes)
-    }
-
-    /// The group is no longer this host's.
-    pub fn forget(&mut self, group: &str) -> Result<(), Error> {
-        self.write(Entry::Forgotten { group: group.into() }, Lasting::No)
     }
 }
 

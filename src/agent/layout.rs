@@ -204,19 +204,25 @@ pub fn create_all(dir: &Path, mode: u32) -> Result<(), Error> {
 
 /// Puts a file in place so that after a power cut it holds the old or the new content, whole.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
+    let (draft, _) = beside(path, content, mode)?;
+    fs::rename(&draft, path).and_then(|()| sync_folder_of(path)).map_err(Error::disk("write", path))
+}
+
+/// Writes what is to be at `path` beside it, onto the disk. Gives the name that it has until then, and the file, open for more at its end.
+pub fn beside(path: &Path, content: &[u8], mode: u32) -> Result<(PathBuf, File), Error> {
     use std::os::unix::fs::OpenOptionsExt;
-    let beside = path.with_added_extension("new");
+    let draft = path.with_added_extension("new");
     let write = || {
         // A leftover's mode would stay.
-        fs::remove_file(&beside)
+        fs::remove_file(&draft)
             .or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
-        let mut file = File::options().write(true).create_new(true).mode(mode).open(&beside)?;
+        let mut file = File::options().append(true).create_new(true).mode(mode).open(&draft)?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&beside, path)?;
-        sync_folder_of(path)
+        Ok(file)
     };
-    write().map_err(Error::disk("write", path))
+    let file = write().map_err(Error::disk("write", path))?;
+    Ok((draft, file))
 }
 
 /// Makes the names in a file's folder last.

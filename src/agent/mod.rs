@@ -6,6 +6,7 @@
 //! host          the folders, the journal, one event after the other   course         what comes next; pure
 //! event         one event: scripts, download, installation            script         one script and its process group
 //! journal       the record on disk                                    log            what scripts say
+//! queue         what is taken, whose turn it is; pure                 report         what the host says of itself
 //! archive       a bundle → a directory that it cannot leave           install        files put in place, whole or not at all
 //! ```
 
@@ -16,6 +17,7 @@ mod clock;
 mod config;
 mod course;
 mod cut;
+pub mod decisions;
 mod deploy_local;
 mod download;
 mod environment;
@@ -30,6 +32,7 @@ mod layout;
 mod log;
 mod permissions;
 mod process;
+mod queue;
 mod render;
 mod report;
 mod revision;

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use super::clock;
 use super::host::{Host, shortened};
-use super::journal::Record;
+use super::journal::{Record, Records};
 use super::watching::Seen;
 use crate::api::instance::{AgentInfo, Installed, Standing};
-use crate::api::{AssignmentStatus, EventStatus, HostEvent, Instance, InstanceSpec};
+use crate::api::{Assignment, AssignmentStatus, EventStatus, HostEvent, Instance};
 use crate::cluster::{Error, write};
 
 /// While an event runs the status is written this often at most.
@@ -27,23 +27,36 @@ const MAX_GROUPS: usize = 32;
 /// The agent's part of the status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    agent: Option<AgentInfo>,
-    assignments: Vec<AssignmentStatus>,
-    installed: Vec<Installed>,
-    standing: Vec<Standing>,
+    /// The agent itself.
+    pub agent: Option<AgentInfo>,
+    /// How each Deployment that is assigned stands here.
+    pub assignments: Vec<AssignmentStatus>,
+    /// What each group has on this host.
+    pub installed: Vec<Installed>,
+    /// Whose files lie here where that is not what is installed.
+    pub standing: Vec<Standing>,
 }
 
 impl Report {
-    /// What there is to say.
-    pub fn of(host: &Host, agent: &AgentInfo, spec: &InstanceSpec) -> Self {
-        let journal = host.journal();
-        let records = journal.in_order();
+    /// What there is to say. Of a Deployment that the journal knows nothing of yet stands what the API server has: what had begun before a disk
+    /// was lost is learned from there, and must not be wiped out before it is.
+    pub fn of(records: &Records, agent: &AgentInfo, instance: &Instance) -> Self {
+        let records = records.in_order();
+        let spec = &instance.spec;
         let active = records.iter().find(|record| record.end.is_none()).copied();
         let mut report = Self { agent: Some(agent.clone()), ..Self::default() };
+        let is_unknown = |said: &&AssignmentStatus| {
+            let is_it = |a: &Assignment| a.deployment_uid == said.deployment_uid;
+            let is_assigned = spec.assignment(&said.deployment_group).is_some_and(is_it);
+            is_assigned && records.iter().all(|r| r.assignment.deployment_uid != said.deployment_uid)
+        };
+        let said = instance.status.iter().flat_map(|status| &status.assignments);
+        report.assignments.extend(said.filter(is_unknown).cloned());
         // Later ones win where a group was made anew under its name.
         for record in records.iter().rev() {
             let name = &record.assignment.deployment_group;
-            let is_assigned = spec.assignment(name).is_some_and(|a| a.deployment_group_id == record.group());
+            let is_assigned = spec.assignment(name).is_some_and(|a| a.deployment_group_id == record.group())
+                && !report.assignments.iter().any(|said| said.deployment_group == *name);
             if is_assigned && report.assignments.len() < MAX_GROUPS {
                 report.assignments.push(status_of(record, active));
             }
@@ -174,7 +187,7 @@ impl Reporter {
                 continue;
             };
             known.look(&instance);
-            let report = Report::of(host, &self.agent, &instance.spec);
+            let report = Report::of(host.journal().records(), &self.agent, &instance);
             if report == known.report {
                 due = None;
                 heard(&mut changes, &mut seen).await;
@@ -212,7 +225,9 @@ impl Reporter {
     /// Waits until the API server has all that there is to say, as far as the watch shows.
     pub async fn reported(&self, host: &Host, mut seen: watch::Receiver<Seen>) {
         let is_said = |seen: &Seen| match seen {
-            Seen::Here(instance) => Report::known(instance) == Report::of(host, &self.agent, &instance.spec),
+            Seen::Here(instance) => {
+                Report::known(instance) == Report::of(host.journal().records(), &self.agent, instance)
+            }
             Seen::Gone => true,
             Seen::Nothing => false,
         };

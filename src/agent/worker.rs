@@ -6,16 +6,13 @@ use std::time::Duration;
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use super::course::{Next, Orders};
+use super::course::Next;
 use super::cut::Cut;
 use super::download::Supply;
 use super::host::Host;
-use super::journal::{Entry, Journal, Lasting, Past, Record, is_agents};
-use super::script::Code;
 use super::watching::Seen;
-use super::{Error, clock};
-use crate::api::deployment_status::Diagnostics;
-use crate::api::{Assignment, AssignmentStatus, EventStatus, HostEvent, Instance};
+use super::{Error, clock, queue};
+use crate::api::{Assignment, Instance};
 use crate::source::sealing::PrivateKey;
 
 /// The pause after the disk failed.
@@ -59,49 +56,23 @@ impl Worker<'_> {
 
     /// Does one thing that is due. True if there was one.
     async fn turn(&self, instance: &Instance) -> Result<bool, Error> {
+        self.host.put_owed_on_record()?;
         self.take(instance)?;
-        let open: Vec<Record> =
-            self.host.journal().in_order().into_iter().filter(|r| r.end.is_none()).cloned().collect();
-        for (place, record) in open.iter().enumerate() {
-            let assignment = assigned_now(instance, record);
-            let orders = orders(assignment);
-            // Whoever waits for its turn runs nothing, but a stop need not wait.
-            if place > 0 && !(orders.stop && record.events.is_empty()) {
-                continue;
-            }
-            let supply = self.supply(instance, assignment);
-            if self.host.step(record.group(), orders, &supply).await? != Next::Wait {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let due = queue::due(instance, self.host.journal().records());
+        let Some((group, orders)) = due else { return Ok(false) };
+        let record = self.host.record(&group);
+        let supply = self.supply(instance, record.and_then(|record| queue::assigned_now(instance, &record)));
+        Ok(self.host.step(&group, orders, &supply).await? != Next::Wait)
     }
 
     /// Puts new Deployments at the end of the queue, and forgets groups that are this host's no longer.
     fn take(&self, instance: &Instance) -> Result<(), Error> {
         let mut journal = self.host.journal();
-        let mut assigned: Vec<&Assignment> = instance.spec.assignments.iter().collect();
-        // Of those that come at once the one that was asked for first is first.
-        assigned.sort_by_key(|assignment| assignment.time);
-        for assignment in assigned {
-            let is_free = match journal.record(&assignment.deployment_group_id) {
-                Some(record) if record.assignment.deployment_uid == assignment.deployment_uid => false,
-                Some(record) => record.end.is_some(),
-                None => true,
-            };
-            if is_free {
-                accept(&mut journal, assignment, instance)?;
-                self.host.changed();
-            }
+        while let Some((entry, lasting)) = queue::take(instance, journal.records(), clock::now()) {
+            journal.write(entry, lasting)?;
+            self.host.changed();
         }
-        let is_over = |record: &&Record| record.end.is_some() && assigned_now(instance, record).is_none();
-        let over = journal
-            .in_order()
-            .into_iter()
-            .filter(is_over)
-            .filter(|record| record.installed.is_none() && record.standing.is_none());
-        let gone: Vec<String> = over.map(|record| record.group().to_owned()).collect();
-        gone.iter().try_for_each(|group| journal.forget(group))
+        Ok(())
     }
 
     fn supply(&self, instance: &Instance, assignment: Option<&Assignment>) -> Supply {
@@ -110,193 +81,5 @@ impl Worker<'_> {
             sealed: sealed.map(|sealed| (sealed, instance.uid().unwrap_or_default())),
             key: Arc::clone(self.key),
         }
-    }
-}
-
-/// Takes a Deployment. One that has begun here before is not begun again, whatever the API server says or was set back to: that stands in the
-/// one entry by which it comes, or it does not come.
-fn accept(journal: &mut Journal, assignment: &Assignment, instance: &Instance) -> Result<(), Error> {
-    let (group, uid) = (&assignment.deployment_group_id, &assignment.deployment_uid);
-    tracing::info!(deployment = assignment.deployment, group = assignment.deployment_group, "assigned");
-    let past =
-        journal.record(group).and_then(|r| r.past.iter().find(|past| past.deployment_uid == *uid).cloned());
-    let said = instance.status.as_ref().and_then(|s| s.assignment(&assignment.deployment_group));
-    let said = said.filter(|s| s.deployment_uid == *uid && !s.events.is_empty());
-    let known = match (past, said) {
-        (Some(past), _) => over(journal.record_of(assignment), &past),
-        (None, Some(said)) => adopted(journal.record_of(assignment), said),
-        (None, None) => return journal.accept(assignment),
-    };
-    journal.write(Entry::Whole { record: Box::new(known) }, Lasting::Yes)
-}
-
-/// A Deployment that was carried out here earlier.
-fn over(record: Record, past: &Past) -> Record {
-    let message = "this Deployment was carried out here before, and nothing is run twice".into();
-    Record { end: Some(past.end), message, ..record }
-}
-
-/// What the Instance says now of a Deployment that is on record; nothing if it assigns another one, or none.
-fn assigned_now<'a>(instance: &'a Instance, record: &Record) -> Option<&'a Assignment> {
-    let is_same = |a: &&Assignment| {
-        a.deployment_group_id == record.group() && a.deployment_uid == record.assignment.deployment_uid
-    };
-    instance.spec.assignments.iter().find(is_same)
-}
-
-/// Of a Deployment that is not assigned any more nothing starts.
-fn orders(assignment: Option<&Assignment>) -> Orders {
-    match assignment {
-        Some(a) => Orders { run_through: a.run_through, stop: a.stop },
-        None => Orders { run_through: None, stop: true },
-    }
-}
-
-/// A Deployment that has begun here, as the API server knows, and of which the journal knows nothing: the disk was replaced, or the
-/// root folder. What had ended has ended; nothing is run again and nothing goes on.
-fn adopted(record: Record, said: &AssignmentStatus) -> Record {
-    let mut events = said.events.clone();
-    let ends = |status| !matches!(status, EventStatus::Pending | EventStatus::InProgress);
-    if !ends(said.status) {
-        let lost = |event: &mut HostEvent| {
-            event.status = EventStatus::Failed;
-            event.end_time = Some(clock::now());
-            event.diagnostics = Some(Diagnostics {
-                error_code: Code::AgentRestarted.to_string(),
-                message: format!(
-                    "{} had begun on this host, and its agent's journal knows nothing of it: the root folder was lost or replaced",
-                    event.name
-                ),
-                ..Diagnostics::default()
-            });
-        };
-        let due = record
-            .assignment
-            .course
-            .iter()
-            .find(|name| is_agents(**name) && !events.iter().any(|event| event.name == **name));
-        if let Some(event) = events.iter_mut().find(|event| !ends(event.status)) {
-            lost(event);
-        } else if let Some(name) = due {
-            let (start_time, end_time) = (Some(clock::now()), None);
-            let mut event = HostEvent {
-                name: *name,
-                status: EventStatus::Failed,
-                start_time,
-                end_time,
-                diagnostics: None,
-            };
-            lost(&mut event);
-            events.push(event);
-        }
-    }
-    let end = ends(said.status).then_some(said.status);
-    Record { events, end, message: said.message.clone(), ..record }
-}
-
-#[cfg(test)]
-mod tests {
-    use EventStatus::{Failed, InProgress, Skipped, Succeeded};
-
-    use super::*;
-    use crate::api::EventName::{self, ApplicationStop, DownloadBundle, Install};
-
-    fn said(status: EventStatus, events: &[(EventName, EventStatus)]) -> AssignmentStatus {
-        let event = |(name, status): &(EventName, EventStatus)| HostEvent {
-            name: *name,
-            status: *status,
-            start_time: None,
-            end_time: None,
-            diagnostics: None,
-        };
-        AssignmentStatus {
-            deployment_group: "web".into(),
-            deployment: "web-1".into(),
-            deployment_uid: "u".into(),
-            event: None,
-            status,
-            events: events.iter().map(event).collect(),
-            bundle_digest: None,
-            message: String::new(),
-        }
-    }
-
-    fn assigned(uid: &str) -> Assignment {
-        Assignment {
-            deployment_group: "web".into(),
-            deployment_group_id: "g".into(),
-            deployment_uid: uid.into(),
-            course: vec![ApplicationStop],
-            ..Assignment::default()
-        }
-    }
-
-    fn after(said: &AssignmentStatus) -> (Option<EventStatus>, Vec<(EventName, EventStatus)>) {
-        let course = vec![ApplicationStop, DownloadBundle, Install];
-        let record = Record::accepted(1, Assignment { course, ..Assignment::default() }, None);
-        let record = adopted(record, said);
-        (record.end, record.events.iter().map(|event| (event.name, event.status)).collect())
-    }
-
-    #[test]
-    fn a_deployment_that_the_journal_has_lost_is_not_run_again() {
-        let ended = said(
-            Succeeded,
-            &[(ApplicationStop, Succeeded), (DownloadBundle, Succeeded), (Install, Succeeded)],
-        );
-        assert_eq!(after(&ended).0, Some(Succeeded));
-        let running = said(InProgress, &[(ApplicationStop, Succeeded), (DownloadBundle, InProgress)]);
-        assert_eq!(after(&running), (None, vec![(ApplicationStop, Succeeded), (DownloadBundle, Failed)]));
-        let between = said(InProgress, &[(ApplicationStop, Succeeded)]);
-        assert_eq!(after(&between), (None, vec![(ApplicationStop, Succeeded), (DownloadBundle, Failed)]));
-        let skipped = said(Skipped, &[(ApplicationStop, Skipped)]);
-        assert_eq!(after(&skipped).0, Some(Skipped));
-    }
-
-    #[test]
-    fn a_deployment_that_was_here_before_is_not_begun_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(&folder.path().join("journal")).unwrap();
-        let instance = Instance::new("web-1", crate::api::InstanceSpec::default());
-        accept(&mut journal, &assigned("1"), &instance).unwrap();
-        journal.finish("g", Failed, clock::now()).unwrap();
-        accept(&mut journal, &assigned("2"), &instance).unwrap();
-        journal.finish("g", Succeeded, clock::now()).unwrap();
-        accept(&mut journal, &assigned("1"), &instance).unwrap();
-        let record = journal.record("g").unwrap();
-        assert_eq!((record.assignment.deployment_uid.as_str(), record.end), ("1", Some(Failed)));
-        accept(&mut journal, &assigned("3"), &instance).unwrap();
-        assert_eq!(journal.record("g").unwrap().end, None);
-    }
-
-    #[test]
-    fn a_kill_at_any_byte_of_what_is_written_begins_no_deployment_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        let instance = Instance::new("web-1", crate::api::InstanceSpec::default());
-        let mut journal = Journal::open(&path).unwrap();
-        for uid in ["1", "2"] {
-            accept(&mut journal, &assigned(uid), &instance).unwrap();
-            journal.finish("g", Failed, clock::now()).unwrap();
-        }
-        let before = std::fs::read(&path).unwrap().len();
-        accept(&mut journal, &assigned("1"), &instance).unwrap();
-        let all = std::fs::read(&path).unwrap();
-        for cut in before..=all.len() {
-            std::fs::write(&path, &all[..cut]).unwrap();
-            let journal = Journal::open(&path).unwrap();
-            let record = journal.record("g").unwrap();
-            assert_eq!(
-                record.end,
-                Some(Failed),
-                "{} is open, cut at {cut}",
-                record.assignment.deployment_uid
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_not_assigned_any_more_is_stopped() {
-        assert_eq!(orders(None), Orders { run_through: None, stop: true });
     }
 }

@@ -13,7 +13,10 @@ fn running(host: &Host, id: &str) -> Child {
     );
     host.bundle("slow").hook("AfterInstall", &body).done();
     let child = host.start("slow", &format!("--deployment-id {id}"));
-    eventually("the script runs", || (!host.read("pid").is_empty()).then_some(()));
+    eventually("the script runs and is on record", || {
+        let journal = host.read("root/sluice/journal");
+        (!host.read("pid").is_empty() && journal.contains("\"kind\":\"started\"")).then_some(())
+    });
     child
 }
 

@@ -5,7 +5,12 @@
 mod bundles;
 mod courses;
 mod cut_off;
+mod failed;
 mod host;
+mod kernel;
 mod killed;
+mod listens;
+mod recorded;
 mod scripts;
+mod selinux;
 mod usage;

@@ -1,31 +1,30 @@
-//! What one agent's unpacking and installing costs, against `tar -x` of the same bundle: `BENCH=install make bench`.
+//! What an agent costs a host that it deploys to, against `tar -x` of the same bundle: `BENCH=install make bench`.
 //!
-//! Each measurement is a process of its own, this program started again: it reads its wall and CPU time, its peak memory and the bytes that it (or the
-//! tar that it started) had written from `/proc` at its end. The ways take turns, so that what else the machine does hits all of them; the
-//! fastest of the rounds counts.
+//! The agent is the program as it is shipped: `sluice-agent deploy-local` of the archive, a process of its own, which unpacks the bundle, reads its
+//! AppSpec, keeps its journal, installs, and ends. Wall time is from its start to its end; processor time, bytes written and peak memory are what
+//! the kernel says of the process before it is reaped. The ways take turns, so that what else the machine does hits all of them; the fastest of
+//! the rounds counts. `ROUNDS=5`; `ONLY=100 MB` takes the bundles of that name.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use sluice::agent::{archive, install};
-use sluice::appspec::{FileEntry, FileExists, Os, ServerSpec};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 const BEGIN: &str = "<!-- install: begin (written by BENCH=install make bench) -->";
 const END: &str = "<!-- install: end -->";
 
-/// Times `tar -x` that unpacking and installing may take.
+/// Times `tar -x` and its `sync` that a deployment may take.
 const FACTOR: f64 = 1.3;
 /// Peak memory in KiB.
 const MEMORY: u64 = 32 * 1024;
-/// The variable that makes this program a measurement.
-const TASK: &str = "BENCH_INSTALL_TASK";
+/// How often the peak is read. It only grows, so what is lost is what the last moment added.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What one process cost.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     wall: Duration,
     cpu: Duration,
@@ -48,69 +47,66 @@ const BUNDLES: [Bundle; 3] = [
 ];
 
 /// The ways, in the order of the table.
-const WAYS: [(&str, &str); 6] = [
+const WAYS: [(&str, &str); 5] = [
     ("tar", "`tar -xzf`"),
     ("tar-sync", "`tar -xzf`, `sync -f`"),
-    ("unpack", "unpack alone"),
-    ("first", "unpack and install, nothing there"),
-    ("again", "unpack and install over the revision before"),
+    ("first", "`sluice-agent deploy-local`, nothing there"),
+    ("again", "`sluice-agent deploy-local` over the revision before"),
     ("tar-twice", "`tar -xzf`, `cp -a`, `sync -f` (what an unpacked archive and installed files cost)"),
 ];
 
 /// Measures, prints, and holds the budget with `BENCH_STRICT=1`.
 pub fn run() -> ExitCode {
-    if let Ok(task) = std::env::var(TASK) {
-        measure_here(&task);
-        return ExitCode::SUCCESS;
-    }
     let folder = std::env::var("BENCH_DIR").map_or_else(|_| repository().join("target/bench"), PathBuf::from);
     let root = folder.join("install");
     let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let only = std::env::var("ONLY").unwrap_or_default();
     let mut table = String::from(
         "| bundle | way | wall | CPU | peak memory | written | wall against `tar -xzf`; and with `sync -f` |\n|---|---|---:|---:|---:|---:|---:|\n",
     );
     let mut broken = Vec::new();
-    for bundle in &BUNDLES {
+    for bundle in BUNDLES.iter().filter(|bundle| bundle.name.contains(&only)) {
         let packed = bundle.pack(&root);
         let costs = rounds_of(&packed, rounds);
-        let (plain, synced) = (costs[0], costs[1]);
-        for ((way, label), cost) in WAYS.iter().zip(&costs) {
-            let (factor, durable) = (ratio(cost, &plain), ratio(cost, &synced));
-            let peak = if way.starts_with("tar") {
-                "".into()
-            } else {
-                format!("{:.1} MiB", cost.peak as f64 / 1024.0)
-            };
-            let _ = writeln!(
-                table,
-                "| {} | {label} | {} ms | {} ms | {peak} | {:.1} MB | {factor:.2}; {durable:.2} |",
-                bundle.name,
-                cost.wall.as_millis(),
-                cost.cpu.as_millis(),
-                cost.written as f64 / 1e6,
-            );
-            if matches!(*way, "first" | "again") && durable > FACTOR {
-                broken.push(format!(
-                    "{}, {label}: {durable:.2} times tar with sync, {FACTOR} at most",
-                    bundle.name
-                ));
-            }
-            if cost.peak > MEMORY && !way.starts_with("tar") {
-                broken.push(format!(
-                    "{}, {label}: {} KiB at the peak, {MEMORY} at most",
-                    bundle.name, cost.peak
-                ));
-            }
-        }
+        tell(bundle, &costs, &mut table, &mut broken);
     }
     let _ = fs::remove_dir_all(&root);
     println!("{table}");
-    if std::env::var("BENCH_DOCS").is_ok_and(|value| value == "1") {
+    if only.is_empty() && std::env::var("BENCH_DOCS").is_ok_and(|value| value == "1") {
         write_into_docs(&table, rounds);
     }
     broken.iter().for_each(|budget| eprintln!("budget broken: {budget}"));
     let is_strict = std::env::var("BENCH_STRICT").is_ok();
     if broken.is_empty() || !is_strict { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The rows of a bundle, and what of it is over the budget.
+fn tell(bundle: &Bundle, costs: &[Cost], table: &mut String, broken: &mut Vec<String>) {
+    let (plain, synced) = (costs[0], costs[1]);
+    for ((way, label), cost) in WAYS.iter().zip(costs) {
+        let (factor, durable) = (ratio(cost, &plain), ratio(cost, &synced));
+        let _ = writeln!(
+            table,
+            "| {} | {label} | {} ms | {} ms | {:.1} MiB | {:.1} MB | {factor:.2}; {durable:.2} |",
+            bundle.name,
+            cost.wall.as_millis(),
+            cost.cpu.as_millis(),
+            cost.peak as f64 / 1024.0,
+            cost.written as f64 / 1e6,
+        );
+        if way.starts_with("tar") {
+            continue;
+        }
+        if durable > FACTOR {
+            broken.push(format!(
+                "{}, {label}: {durable:.2} times tar with sync, {FACTOR} at most",
+                bundle.name
+            ));
+        }
+        if cost.peak > MEMORY {
+            broken.push(format!("{}, {label}: {} KiB at the peak, {MEMORY} at most", bundle.name, cost.peak));
+        }
+    }
 }
 
 fn repository() -> &'static Path {
@@ -133,7 +129,12 @@ impl Bundle {
                 fs::write(directory.join(format!("file-{file}.txt")), self.content(revision, file))
                     .expect("a file");
             }
-            fs::write(folder.join("appspec.yml"), "version: 0.0\nos: linux\n").expect("a file");
+            let destination = root.join("work/installed");
+            let spec = format!(
+                "version: 0.0\nos: linux\nfiles:\n  - source: app\n    destination: {}\n",
+                destination.display()
+            );
+            fs::write(folder.join("appspec.yml"), spec).expect("a file");
             let packed = root.join(format!("{revision}.tgz"));
             let tar = Command::new("tar").arg("-czf").arg(&packed).arg("-C").arg(&folder).arg(".").status();
             assert!(tar.expect("tar").success());
@@ -166,7 +167,7 @@ fn rounds_of(root: &Path, rounds: usize) -> Vec<Cost> {
     let mut best: Vec<Option<Cost>> = vec![None; WAYS.len()];
     for round in 0..rounds {
         for (at, (way, _)) in WAYS.iter().enumerate() {
-            let cost = in_own_process(way, root);
+            let cost = measured(way, root);
             eprintln!("bench: round {round}, {way}: {cost:?}");
             if best[at].is_none_or(|known| cost.wall < known.wall) {
                 best[at] = Some(cost);
@@ -176,94 +177,94 @@ fn rounds_of(root: &Path, rounds: usize) -> Vec<Cost> {
     best.into_iter().flatten().collect()
 }
 
-fn in_own_process(way: &str, root: &Path) -> Cost {
+/// What one way costs in a fresh folder.
+fn measured(way: &str, root: &Path) -> Cost {
     let work = root.join("work");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(&work).expect("a directory");
     if way == "again" {
-        one_process("first", root);
+        cost_of(deploy(root, "one"));
     }
     // What the ways before left to be written is not this one's.
     let _ = Command::new("sync").arg("-f").arg(root).status();
-    one_process(way, root)
-}
-
-fn one_process(way: &str, root: &Path) -> Cost {
-    let output = Command::new(std::env::current_exe().expect("this program"))
-        .env("BENCH", "install")
-        .env(TASK, format!("{way}:{}", root.display()))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("this program");
-    assert!(output.status.success(), "{way} failed");
-    serde_json::from_slice(&output.stdout).expect("a cost")
-}
-
-/// Does one thing and prints what it cost.
-fn measure_here(task: &str) {
-    let (way, root) = task.split_once(':').expect("way:root");
-    let root = Path::new(root);
-    let begun = Instant::now();
     match way {
-        "tar" => tar(root, "", false),
-        "tar-sync" => tar(root, "", true),
-        "tar-twice" => tar(root, "cp -a unpacked installed && ", true),
-        "unpack" => drop(unpack(root, "one")),
-        "first" => deploy(root, "one"),
-        _ => deploy(root, "two"),
+        "tar" => cost_of(tar(root, "", false)),
+        "tar-sync" => cost_of(tar(root, "", true)),
+        "tar-twice" => cost_of(tar(root, "cp -a unpacked installed && ", true)),
+        "first" => installed(root, cost_of(deploy(root, "one"))),
+        _ => installed(root, cost_of(deploy(root, "two"))),
     }
-    let wall = begun.elapsed();
-    let cost = Cost { wall, cpu: cpu(), peak: own("status", "VmHWM:"), written: own("io", "write_bytes:") };
-    println!("{}", serde_json::to_string(&cost).expect("JSON"));
 }
 
-fn tar(root: &Path, then: &str, syncs: bool) {
+fn tar(root: &Path, then: &str, syncs: bool) -> Command {
     let sync = if syncs { "sync -f ." } else { "true" };
     let script = format!("mkdir unpacked && tar -xzf ../one.tgz -C unpacked && {then}{sync}");
-    let done = Command::new("sh").args(["-c", &script]).current_dir(root.join("work")).status();
-    assert!(done.expect("sh").success());
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(root.join("work"));
+    command
 }
 
-fn unpack(root: &Path, revision: &str) -> PathBuf {
-    let into = root.join("work").join(revision).join("deployment-archive");
-    let packed = root.join(format!("{revision}.tgz"));
-    archive::unpack(&packed, None, &into, &archive::Options::default()).expect("an archive");
-    into
+fn deploy(root: &Path, revision: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice-agent"));
+    command.args([
+        "deploy-local",
+        "--type",
+        "tgz",
+        "--deployment-group",
+        "bench",
+        "--deployment-id",
+        revision,
+    ]);
+    command.arg("--bundle-location").arg(root.join(format!("{revision}.tgz")));
+    command.arg("--root-dir").arg(root.join("work/agent")).current_dir("/");
+    command
 }
 
-fn deploy(root: &Path, revision: &str) {
-    let archive = unpack(root, revision);
-    let destination = root.join("work/installed").to_str().expect("UTF-8").to_owned();
-    let spec = ServerSpec {
-        os: Os::Linux,
-        files: vec![FileEntry { source: "app".into(), destination, line: 1 }],
-        file_exists_behavior: None,
-        permissions: Vec::new(),
-        hooks: std::collections::BTreeMap::new(),
-        warnings: Vec::new(),
-    };
-    let job = install::Job {
-        spec: &spec,
-        archive: &archive,
-        state: &root.join("work/deployment-instructions"),
-        group_id: "bench",
-        deployment_id: revision,
-        behavior: FileExists::Disallow,
-        options: &install::Options::default(),
-    };
-    install::install(&job).expect("an installation");
+/// The cost of a deployment, once it is seen that it put something in place.
+fn installed(root: &Path, cost: Cost) -> Cost {
+    let files = fs::read_dir(root.join("work/installed")).map_or(0, |entries| entries.count());
+    assert!(files > 0, "nothing was installed");
+    cost
 }
 
-/// Own CPU time, and that of children that ended.
-fn cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("/proc");
+/// Runs a process to its end; what it cost, its children included.
+fn cost_of(mut command: Command) -> Cost {
+    let begun = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("a process");
+    let peak = peak_of(&child);
+    let wall = begun.elapsed();
+    // It has ended and is not reaped yet.
+    let (cpu, written) = (cpu(&child), number(&child, "io", "write_bytes:"));
+    let status = child.wait().expect("a process");
+    assert!(status.success(), "{command:?}: {status}");
+    Cost { wall, cpu, peak, written }
+}
+
+/// Waits for the end, and reads the peak of the memory until then: the process' own, not that of its children.
+fn peak_of(child: &Child) -> u64 {
+    let pid = Pid::from_raw(child.id().cast_signed()).expect("a process");
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(move || waitid(WaitId::Pid(pid), ended).map(|_| ()));
+        let mut peak = 0;
+        while !waiting.is_finished() {
+            peak = peak.max(number(child, "status", "VmHWM:"));
+            std::thread::sleep(LOOK);
+        }
+        peak
+    })
+}
+
+/// Processor time of a process and of its children that ended.
+fn cpu(child: &Child) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("/proc");
     let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
     let ticks: u64 = fields[11..15].iter().map(|field| field.parse::<u64>().expect("a number")).sum();
     Duration::from_millis(ticks * 10)
 }
 
-fn own(file: &str, key: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
+fn number(child: &Child, file: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(key));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }

@@ -6,7 +6,7 @@
 //! that depend on a quiet machine (CPU, memory, lateness). Ends with 1 when a budget is broken.
 //!
 //! `BENCH=rbac` measures something else: what hosts that are registered cost the API server (`rbac`). `BENCH=install` does without one: what
-//! unpacking and installing a bundle costs a host (`install`). `BENCH=service`: what service deployments cost, beside Argo Rollouts (`service`).
+//! an agent costs a host that it deploys a bundle to (`install`). `BENCH=service`: what service deployments cost, beside Argo Rollouts (`service`).
 //! `BENCH=swarm`: what a fleet of agents costs, at rest and while it is deployed to (`swarm`).
 
 #![allow(clippy::expect_used, clippy::unwrap_used)] // a bench that cannot go on fails

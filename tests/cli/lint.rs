@@ -162,6 +162,57 @@ fn what_aws_alone_refuses_is_an_error() {
     assert!(said.out.contains("(refused by AWS's agent; taken here)"), "{said:?}");
 }
 
+/// AWS's verdict on each Server AppSpec of the corpus: what its agent does of that file's OS, and nothing that is only ours.
+const VERDICTS: [(&str, i32); 22] = [
+    ("any-merge.yaml", 1),
+    ("any-odd-values.yaml", 1),
+    ("any-shapes.yaml", 1),
+    ("no-acls-map.yaml", 1),
+    ("no-event-with-space.yaml", 1),
+    ("no-function.yaml", 1),
+    ("no-glob.yaml", 1),
+    // It leaves the bundle, or lands wherever the agent runs: refused here, taken there.
+    ("no-parent.yaml", 0),
+    ("no-relative.yaml", 0),
+    ("no-template.yaml", 1),
+    ("no-timeout-zero.yaml", 1),
+    ("no-ubuntu.yaml", 1),
+    ("no-version-one.yaml", 1),
+    ("no-version.yaml", 1),
+    ("no-windows-permissions.yaml", 1),
+    // A byte order mark loses AWS's agent the first key.
+    ("ok-bom.json", 1),
+    ("ok-every-permission.yaml", 0),
+    ("ok-guide-form.yaml", 0),
+    ("ok-indentation-lost.yaml", 0),
+    ("ok-many-scripts.yaml", 0),
+    // Its version is in quotes, which AWS's agent does not take.
+    ("ok-misplaced-keys.yaml", 1),
+    ("ok-windows.yaml", 0),
+];
+
+#[test]
+fn the_exit_code_is_awss_verdict_on_each_server_appspec_of_the_corpus_and_a_refusal_has_its_line() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/appspec/server");
+    let mut files: Vec<_> = fs::read_dir(&corpus).unwrap().map(|e| e.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, VERDICTS.map(|(name, _)| name), "each has a verdict");
+    let mut wrong = vec![];
+    for (name, verdict) in VERDICTS {
+        let said = lint(&corpus.join(name));
+        let prefix = format!("{}:", corpus.join(name).display());
+        let errors = said.out.lines().filter_map(|line| line.strip_prefix(&prefix)).filter(|line| {
+            line.split_once(": ")
+                .is_some_and(|(at, rest)| at.parse::<u32>().is_ok() && rest.starts_with("error: "))
+        });
+        let errors = errors.count();
+        if said.code != verdict || (errors > 0) != (verdict == 1) {
+            wrong.push(format!("{name}: wanted {verdict}, {said:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn an_appspec_for_windows_finds_its_files_in_any_case() {
     let windows = "version: 0.0\nos: windows\nfiles:\n  - source: \\CONF\n    destination: c:\\web\nhooks:\n  AfterInstall:\n    - location: Ops\\Install.SH\n";

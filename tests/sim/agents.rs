@@ -1,17 +1,17 @@
 //! The hosts: an agent on each runs events with delays, keeps a journal, loses its network, is killed, has a clock of its own.
 //!
-//! How a script fares stands in [`World::fates`], by the bundle's version, the host and the event.
+//! What an agent takes, what it does next, what its journal makes of it and what it reports is the real agent's ([`sluice::agent::decisions`]);
+//! simulated are only the disk, the scripts and the network. How a script fares stands in [`World::fates`], by the bundle's version, the host and the
+//! event.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEntry, Time};
+use sluice::agent::decisions::{Bundle, Entry, Lasting, Next, Record, Records, Report, due, next, take};
 use sluice::api::deployment_status::Diagnostics;
-use sluice::api::instance::Installed;
-use sluice::api::{
-    Assignment, AssignmentStatus, EventName, EventStatus, HostEvent, Instance, InstanceStatus,
-};
+use sluice::api::instance::{AgentInfo, Installed};
+use sluice::api::{Assignment, EventName, EventStatus, Instance, InstanceStatus};
 
 use super::actors::Happening;
 use super::objects::{Kind, Object};
@@ -37,13 +37,32 @@ pub struct Fate {
     pub what: What,
 }
 
-/// One Deployment in an agent's journal.
+/// What becomes of a host whose agent ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The agent's process was killed: what it wrote stands.
+    Process,
+    /// The power went: of the journal stands what had to last.
+    Power,
+    /// The disk was replaced: of the journal stands nothing.
+    Disk,
+}
+
+/// The journal on a simulated disk.
 #[derive(Clone, Debug, Default)]
-struct Record {
-    assignment: Assignment,
-    events: Vec<HostEvent>,
-    end: Option<EventStatus>,
-    bundle_digest: Option<String>,
+struct Journal {
+    said: Records,
+    /// What a power cut leaves of it.
+    lasting: Records,
+}
+
+impl Journal {
+    fn write(&mut self, entry: Entry, lasting: Lasting) {
+        self.said.apply(entry);
+        if lasting == Lasting::Yes {
+            self.lasting = self.said.clone();
+        }
+    }
 }
 
 /// One host.
@@ -54,8 +73,10 @@ pub struct Agent {
     /// Seconds that its clock is ahead.
     pub skew: i64,
     uid: String,
-    seen: Vec<Assignment>,
-    journal: BTreeMap<String, Record>,
+    /// What the watch said last.
+    seen: Option<Arc<Instance>>,
+    journal: Journal,
+    /// The group's id, and the event of its Deployment that runs.
     running: Option<(String, EventName)>,
     /// Counts starts and ends, so that what was planned for another one is void.
     turn: u64,
@@ -126,52 +147,41 @@ impl World {
 
     /// The agent sees its Instance as it is now.
     pub fn agent_looks(&mut self, name: &str) {
-        let seen = self.instance(name).map(|i| (i.metadata.uid.clone(), i.spec.assignments.clone()));
+        let seen = self.instance(name).cloned();
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let Some((uid, assignments)) = seen.filter(|_| agent.is_up && agent.is_connected) else { return };
-        if uid.as_deref() != Some(&agent.uid) {
+        let Some(seen) = seen.filter(|_| agent.is_up && agent.is_connected) else { return };
+        if seen.metadata.uid.as_deref() != Some(&agent.uid) {
             return;
         }
-        agent.seen = assignments;
+        agent.seen = Some(seen);
         self.agent_works(name);
     }
 
     /// Begins what comes next, if nothing runs; then reports.
     fn agent_works(&mut self, name: &str) {
-        while let Some(step) = self.agents.get(name).and_then(Agent::next) {
-            match step {
-                Step::Run(uid, event) => {
-                    self.begin(name, &uid, event);
-                    break;
-                }
-                Step::Finish(uid, status) => self.finish(name, &uid, status),
+        let now = self.store.now;
+        while let Some((group, next)) = self.agents.get_mut(name).and_then(|agent| agent.next(now)) {
+            match next {
+                Next::Run(event) => self.begin(name, &group, event),
+                Next::Finish(status) => self.finish(name, group, status),
+                Next::Wait => break,
             }
         }
         self.report(name);
     }
 
-    fn begin(&mut self, name: &str, uid: &str, event: EventName) {
+    fn begin(&mut self, name: &str, group: &str, event: EventName) {
         let now = self.store.now;
-        let what = self.fate(name, uid, event);
+        let what = self.fate(name, group, event);
         let takes = match what {
             Some(What::Takes(millis)) => Some((millis, millis)),
             Some(What::Hangs) => None,
             _ => Some(self.pace.script),
         };
         let Some(agent) = self.agents.get_mut(name) else { return };
-        let start_time = Some(now + SignedDuration::from_secs(agent.skew));
-        let started = HostEvent {
-            name: event,
-            status: EventStatus::InProgress,
-            start_time,
-            end_time: None,
-            diagnostics: None,
-        };
-        let known = agent.seen.iter().find(|a| a.deployment_uid == uid).cloned();
-        let record = agent.journal.entry(uid.into()).or_default();
-        record.assignment = known.unwrap_or_else(|| record.assignment.clone());
-        record.events.push(started);
-        agent.running = Some((uid.into(), event));
+        let time = agent.clock(now);
+        agent.journal.write(Entry::Begun { group: group.into(), event, time }, Lasting::Yes);
+        agent.running = Some((group.into(), event));
         agent.turn += 1;
         let turn = agent.turn;
         if let Some(takes) = takes {
@@ -180,14 +190,12 @@ impl World {
         }
     }
 
-    fn fate(&self, host: &str, uid: &str, event: EventName) -> Option<What> {
-        let agent = self.agents.get(host)?;
+    fn fate(&self, host: &str, group: &str, event: EventName) -> Option<What> {
+        let record = self.agents.get(host)?.journal.said.get(group)?;
         // Scripts before the download are the last good revision's.
         let is_earlier = event <= EventName::ApplicationStop;
-        let assignment = agent.seen.iter().find(|a| a.deployment_uid == uid)?;
-        let installed =
-            self.instance(host)?.status.as_ref()?.installed(&assignment.deployment_group).cloned();
-        let revision = if is_earlier { Some(installed?.revision) } else { assignment.revision.clone() };
+        let installed = record.installed.as_ref().map(|installed| &installed.revision);
+        let revision = if is_earlier { installed } else { record.assignment.revision.as_ref() };
         let version = super::server_setup::version_of(&revision?.source);
         let mut fates = self.fates.iter().rev();
         let is_it = |f: &&Fate| f.version == version && (f.host == host || f.host == "*") && f.event == event;
@@ -196,15 +204,13 @@ impl World {
 
     /// A script ends.
     pub fn event_ends(&mut self, name: &str, turn: u64, passes: bool) {
-        let now = self.store.now;
-        let content = self.s3_content.clone();
+        let (now, content) = (self.store.now, self.s3_content.clone());
         let Some(agent) = self.agents.get_mut(name) else { return };
         if agent.turn != turn || !agent.is_up {
             return;
         }
-        let Some((uid, event)) = agent.running.take() else { return };
-        let end = now + SignedDuration::from_secs(agent.skew);
-        let Some(record) = agent.journal.get_mut(&uid) else { return };
+        let Some((group, event)) = agent.running.take() else { return };
+        let Some(record) = agent.journal.said.get(&group) else { return };
         let mut failure = (!passes).then(|| ("ScriptFailed", format!("scripts/{event}.sh: exit status 1")));
         if event == EventName::DownloadBundle {
             let revision = record.assignment.revision.clone().unwrap_or_default();
@@ -212,58 +218,65 @@ impl World {
             if revision.source.s3.is_some() && !revision.digest.is_empty() && revision.digest != has {
                 failure = Some(("UnknownError", "the bundle is not the one that was asked for".into()));
             }
-            record.bundle_digest = Some(has);
+            let bundle = Bundle { digest: has, ..Bundle::default() };
+            agent.journal.write(Entry::Fetched { group: group.clone(), bundle }, Lasting::No);
         }
-        if let Some(last) = record.events.last_mut() {
-            last.end_time = Some(end);
-            last.status = if failure.is_some() { EventStatus::Failed } else { EventStatus::Succeeded };
-            last.diagnostics = failure.map(|(code, message)| Diagnostics {
-                error_code: code.into(),
-                message,
-                ..Diagnostics::default()
-            });
-        }
+        agent.end(group, event, failure, now);
         self.agent_works(name);
     }
 
-    fn finish(&mut self, name: &str, uid: &str, status: EventStatus) {
-        let Some(agent) = self.agents.get_mut(name) else { return };
-        let known = agent.seen.iter().find(|a| a.deployment_uid == uid).cloned();
-        let record = agent.journal.entry(uid.into()).or_default();
-        record.assignment = known.unwrap_or_else(|| record.assignment.clone());
-        record.end = Some(status);
+    fn finish(&mut self, name: &str, group: String, status: EventStatus) {
+        let now = self.store.now;
+        if let Some(agent) = self.agents.get_mut(name) {
+            let time = agent.clock(now);
+            agent.journal.write(Entry::Finished { group, status, time }, Lasting::Yes);
+        }
     }
 
-    /// Writes down how every assignment stands, if the API server can be reached.
+    /// Writes down what there is to say, if the API server can be reached.
     fn report(&mut self, name: &str) {
-        let Some(agent) = self.agents.get(name).filter(|a| a.is_up && a.is_connected).cloned() else {
+        let Some(agent) = self.agents.get(name).filter(|a| a.is_up && a.is_connected) else { return };
+        let Some(stored) = self.instance(name).filter(|i| i.metadata.uid.as_deref() == Some(&agent.uid))
+        else {
             return;
         };
-        if self.instance(name).is_none_or(|i| i.metadata.uid.as_deref() != Some(&agent.uid)) {
-            return;
-        }
-        let by = Actor::Agent(name.into());
-        self.write(&by, name, |status| {
-            for assignment in &agent.seen {
-                let Some(record) = agent.journal.get(&assignment.deployment_uid) else { continue };
-                let said = record.status();
-                status.assignments.retain(|s| s.deployment_group != said.deployment_group);
-                status.assignments.push(said);
-                if record.end == Some(EventStatus::Succeeded) {
-                    let had = record.installed(agent.skew);
-                    status.installed.retain(|i| i.deployment_group != had.deployment_group);
-                    status.installed.push(had);
-                }
-            }
-            status.assignments.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
-            status.installed.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
+        let Some(seen) = &agent.seen else { return };
+        // Of its own part the agent knows what it wrote; of the rest what it saw last.
+        let known = Instance { spec: seen.spec.clone(), ..(**stored).clone() };
+        let report = Report::of(&agent.journal.said, &AgentInfo::default(), &known);
+        self.write(&Actor::Agent(name.into()), name, |status| {
+            (status.assignments, status.installed) = (report.assignments, report.installed);
         });
     }
 
+    /// Puts on record that a revision stands on a host, as an earlier Deployment of that group left it.
+    pub fn has_installed(&mut self, name: &str, group: &str, group_id: &str, installed: &Installed) {
+        let Some(agent) = self.agents.get_mut(name) else { return };
+        let assignment = Assignment {
+            deployment_group: group.into(),
+            deployment_group_id: group_id.into(),
+            deployment: installed.deployment.clone(),
+            deployment_uid: installed.deployment_uid.clone(),
+            revision: Some(installed.revision.clone()),
+            ..Assignment::default()
+        };
+        let had = Record {
+            end: Some(EventStatus::Succeeded),
+            installed: Some(installed.clone()),
+            ..Record::accepted(1, assignment, None)
+        };
+        agent.journal.write(Entry::Whole { record: Box::new(had) }, Lasting::Yes);
+    }
+
     /// The agent's process ends, and starts again after `down` milliseconds.
-    pub fn kill_agent(&mut self, name: &str, down: i64) {
+    pub fn kill_agent(&mut self, name: &str, down: i64, loss: Loss) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         agent.is_up = false;
+        match loss {
+            Loss::Process => {}
+            Loss::Power => agent.journal.said = agent.journal.lasting.clone(),
+            Loss::Disk => agent.journal = Journal::default(),
+        }
         self.loses_heartbeat(name);
         let at = self.store.now + SignedDuration::from_millis(down);
         self.plan(at, Happening::AgentStarts(name.into()));
@@ -271,20 +284,18 @@ impl World {
 
     /// What ran when it was killed has failed, and is never run again.
     pub fn agent_starts(&mut self, name: &str) {
+        let now = self.store.now;
         let Some(agent) = self.agents.get_mut(name).filter(|a| !a.is_up) else { return };
         agent.is_up = true;
         agent.losses += 1;
         agent.turn += 1;
-        if let Some((uid, event)) = agent.running.take()
-            && let Some(record) = agent.journal.get_mut(&uid)
-            && let Some(last) = record.events.last_mut()
-        {
-            last.status = EventStatus::Failed;
-            last.diagnostics = Some(Diagnostics {
-                error_code: "AgentRestarted".into(),
-                message: format!("the agent was started anew while {event} ran"),
-                ..Diagnostics::default()
-            });
+        agent.running = None;
+        let interrupted = agent.journal.said.in_order().into_iter();
+        let interrupted: Vec<_> =
+            interrupted.filter_map(|r| Some((r.group().to_owned(), r.running()?))).collect();
+        for (group, event) in interrupted {
+            let message = format!("the agent was started anew while {event} ran");
+            agent.end(group, event, Some(("AgentRestarted", message)), now);
         }
         self.comes_back(name);
     }
@@ -326,70 +337,32 @@ impl World {
     }
 }
 
-enum Step {
-    Run(String, EventName),
-    Finish(String, EventStatus),
-}
-
 impl Agent {
-    /// What comes next: one deployment at a time, the one that has begun first.
-    fn next(&self) -> Option<Step> {
-        if self.running.is_some() || !self.is_up {
-            return None;
+    /// What comes next, once what is new is taken. While an event runs nothing is.
+    fn next(&mut self, now: Timestamp) -> Option<(String, Next)> {
+        let time = self.clock(now);
+        let instance = self.seen.as_ref().filter(|_| self.running.is_none() && self.is_up)?;
+        while let Some((entry, lasting)) = take(instance, &self.journal.said, time) {
+            self.journal.write(entry, lasting);
         }
-        let is_open = |a: &&Assignment| self.journal.get(&a.deployment_uid).is_none_or(|r| r.end.is_none());
-        let has_begun = |a: &&Assignment| self.journal.contains_key(&a.deployment_uid);
-        let mut open = self.seen.iter().filter(is_open);
-        let begun = open.clone().find(has_begun);
-        let assignment = begun.or_else(|| open.next())?;
-        let events = self.journal.get(&assignment.deployment_uid).map(|r| r.events.as_slice());
-        next(assignment, events.unwrap_or_default())
-    }
-}
-
-fn next(assignment: &Assignment, events: &[HostEvent]) -> Option<Step> {
-    use EventName::{AfterBlockTraffic, AllowTraffic, ApplicationStop, BeforeBlockTraffic, BlockTraffic};
-    let uid = assignment.deployment_uid.clone();
-    let passed_over = |e: &HostEvent| {
-        assignment.ignore_application_stop_failures
-            && [BeforeBlockTraffic, AfterBlockTraffic, ApplicationStop].contains(&e.name)
-    };
-    if events.iter().any(|e| e.status == EventStatus::Failed && !passed_over(e)) {
-        return Some(Step::Finish(uid, EventStatus::Failed));
-    }
-    let is_agents = |name: EventName| name != BlockTraffic && name != AllowTraffic;
-    let course = &assignment.course;
-    let due = course.iter().position(|n| is_agents(*n) && events.iter().all(|e| e.name != *n));
-    let Some(due) = due else { return Some(Step::Finish(uid, EventStatus::Succeeded)) };
-    if assignment.stop {
-        return Some(Step::Finish(uid, EventStatus::Skipped));
-    }
-    let through = assignment.run_through.and_then(|t| course.iter().position(|n| *n == t))?;
-    (due <= through).then(|| Step::Run(uid, course[due]))
-}
-
-impl Record {
-    fn status(&self) -> AssignmentStatus {
-        AssignmentStatus {
-            deployment_group: self.assignment.deployment_group.clone(),
-            deployment: self.assignment.deployment.clone(),
-            deployment_uid: self.assignment.deployment_uid.clone(),
-            event: self.events.last().map(|e| e.name),
-            status: self.end.unwrap_or(EventStatus::InProgress),
-            events: self.events.clone(),
-            bundle_digest: self.bundle_digest.clone(),
-            message: String::new(),
-        }
+        let (group, orders) = due(instance, &self.journal.said)?;
+        let next = next(self.journal.said.get(&group)?, orders);
+        Some((group, next))
     }
 
-    fn installed(&self, skew: i64) -> Installed {
-        let ends = self.events.iter().filter_map(|e| e.end_time);
-        Installed {
-            deployment_group: self.assignment.deployment_group.clone(),
-            deployment: self.assignment.deployment.clone(),
-            deployment_uid: self.assignment.deployment_uid.clone(),
-            revision: self.assignment.revision.clone().unwrap_or_default(),
-            time: ends.max().unwrap_or(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(skew.max(0))),
-        }
+    /// What the host's clock says.
+    fn clock(&self, now: Timestamp) -> Timestamp {
+        now + SignedDuration::from_secs(self.skew)
+    }
+
+    fn end(&mut self, group: String, event: EventName, failure: Option<(&str, String)>, now: Timestamp) {
+        let time = self.clock(now);
+        let status = if failure.is_some() { EventStatus::Failed } else { EventStatus::Succeeded };
+        let diagnostics = failure.map(|(code, message)| Diagnostics {
+            error_code: code.into(),
+            message,
+            ..Diagnostics::default()
+        });
+        self.journal.write(Entry::Ended { group, event, status, time, diagnostics }, Lasting::Yes);
     }
 }

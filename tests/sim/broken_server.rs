@@ -190,39 +190,58 @@ fn every_invariant_on_hosts_catches_the_decision_that_breaks_it() {
 
 #[test]
 fn a_host_that_works_for_two_deployments_at_once_is_caught() {
-    let said = |group: &str| {
-        let event = HostEvent {
-            name: EventName::Install,
-            status: EventStatus::InProgress,
-            start_time: None,
-            end_time: None,
-            diagnostics: None,
-        };
-        AssignmentStatus {
-            deployment_group: group.into(),
-            deployment: group.into(),
-            deployment_uid: group.into(),
-            event: Some(EventName::Install),
-            status: EventStatus::InProgress,
-            events: vec![event],
-            bundle_digest: None,
-            message: String::new(),
-        }
+    let said = work_of;
+    assert_eq!(caught(None, &[said("a")]), None);
+    assert_eq!(caught(None, &[said("a"), said("b")]), Some("one_deployment_at_a_time_on_a_host"));
+}
+
+#[test]
+fn a_host_that_begins_again_what_has_ended_or_forgets_it_is_caught() {
+    let said = |events: &[EventStatus]| AssignmentStatus {
+        events: events.iter().map(|status| event(*status)).collect(),
+        ..work_of("a")
+    };
+    let ended = [said(&[EventStatus::Failed])];
+    for again in [said(&[EventStatus::InProgress]), said(&[EventStatus::Succeeded]), said(&[])] {
+        assert_eq!(caught(Some(&ended), &[again]), Some("nothing_is_run_twice"));
+    }
+    assert_eq!(caught(Some(&ended), &[]), None, "what is assigned no more is not told");
+    assert_eq!(caught(Some(&[said(&[EventStatus::InProgress])]), &ended), None);
+}
+
+fn event(status: EventStatus) -> HostEvent {
+    HostEvent { name: EventName::Install, status, start_time: None, end_time: None, diagnostics: None }
+}
+
+/// A Deployment of that group whose Install runs.
+fn work_of(group: &str) -> AssignmentStatus {
+    AssignmentStatus {
+        deployment_group: group.into(),
+        deployment: group.into(),
+        deployment_uid: group.into(),
+        event: Some(EventName::Install),
+        status: EventStatus::InProgress,
+        events: vec![event(EventStatus::InProgress)],
+        bundle_digest: None,
+        message: String::new(),
+    }
+}
+
+/// The invariant that a report of a host breaks.
+fn caught(before: Option<&[AssignmentStatus]>, after: &[AssignmentStatus]) -> Option<&'static str> {
+    let host = |said: &[AssignmentStatus]| {
+        let mut instance = Instance::new("h01", Default::default());
+        instance.status.get_or_insert_default().assignments = said.to_vec();
+        Object::Instance(Arc::new(instance))
     };
     let store = Store::new("2026-01-05T09:00:00Z".parse().unwrap());
-    let caught = |groups: &[&str]| {
-        let mut instance = Instance::new("h01", Default::default());
-        instance.status.get_or_insert_default().assignments = groups.iter().map(|g| said(g)).collect();
-        let commit = Commit {
-            at: store.now,
-            by: Actor::Agent("h01".into()),
-            key: (Kind::Instance, "h01".into()),
-            version: 1,
-            before: None,
-            after: Some(Object::Instance(Arc::new(instance))),
-        };
-        Ledger::default().check(&commit, &store).err().map(|b| b.invariant)
+    let commit = Commit {
+        at: store.now,
+        by: Actor::Agent("h01".into()),
+        key: (Kind::Instance, "h01".into()),
+        version: 1,
+        before: before.map(host),
+        after: Some(host(after)),
     };
-    assert_eq!(caught(&["a"]), None);
-    assert_eq!(caught(&["a", "b"]), Some("one_deployment_at_a_time_on_a_host"));
+    Ledger::default().check(&commit, &store).err().map(|b| b.invariant)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sluice::api::{ConcurrencyPolicy, EventName};
 
-use super::agents::What;
+use super::agents::{Loss, What};
 use super::believer::Believer;
 use super::objects::{Kind, Object};
 use super::random::{NAMES, pace, shuffle};
@@ -133,9 +133,10 @@ fn deed(world: &mut World, rng: &mut Rng, hosts: &[(String, &str)]) {
             world.then(format!("brings {host}'s network back"), at_once, down, move |w| w.plug(&host));
         }
         10 | 11 => {
-            let down = rng.between(100, 900_000);
-            world.then(format!("kills the agent of {host}"), at_once, after, move |w| {
-                w.kill_agent(&host, down)
+            let (down, loss) =
+                (rng.between(100, 900_000), rng.pick(&[Loss::Process, Loss::Power, Loss::Disk]));
+            world.then(format!("ends the agent of {host} ({loss:?})"), at_once, after, move |w| {
+                w.kill_agent(&host, down, loss)
             });
         }
         kind => outage(world, rng, kind, after, host),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sluice::api::instance::Installed;
 use sluice::api::{
     Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, EventStatus, Instance, Phase,
     Revision,
@@ -99,8 +100,12 @@ pub fn standing(seed: u64, pace: Pace, hosts: &[(String, &str)], group: Value, s
 
 /// Puts a version on a host, as an earlier deployment did.
 pub fn install(world: &mut World, name: &str, version: &str) {
-    let had = read(json!({"deploymentGroup": GROUP, "deployment": "d0", "deploymentUid": "an-earlier-one",
+    let had: Installed =
+        read(json!({"deploymentGroup": GROUP, "deployment": "d0", "deploymentUid": "an-earlier-one",
         "revision": resolved(version), "time": "2026-01-04T00:00:00Z"}));
+    let group = world.store.get(Kind::Group, GROUP).and_then(Object::group);
+    let group_id = group.and_then(|g| g.metadata.uid.clone()).unwrap_or_default();
+    world.has_installed(name, GROUP, &group_id, &had);
     let _ = world.store.change(&Actor::User, &(Kind::Instance, name.into()), |o| {
         if let Object::Instance(instance) = o {
             let status = Arc::make_mut(instance).status.get_or_insert_default();

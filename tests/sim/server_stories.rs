@@ -9,7 +9,7 @@ mod traffic;
 use serde_json::{Value, json};
 use sluice::api::{EventName, EventStatus, Phase};
 
-use super::agents::What;
+use super::agents::{Loss, What};
 use super::objects::{Kind, Object};
 use super::server_setup::*;
 use super::setup::{at_once, delete, edit_named_group, stop};

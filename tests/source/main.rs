@@ -10,3 +10,4 @@ mod lies;
 mod redirects;
 mod revisions;
 mod slow;
+mod sources;

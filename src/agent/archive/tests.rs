@@ -1,5 +1,6 @@
 //! Bundles that are what they say, and a corpus of those that are not.
 
+mod bounds;
 mod build_tar;
 mod build_zip;
 mod disk;

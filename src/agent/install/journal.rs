@@ -23,6 +23,7 @@ enum Line {
     Change(Change),
     Taking(Taking),
     Label(Label),
+    LabelBefore(Label),
     Phase(Phase),
 }
 
@@ -62,6 +63,9 @@ pub fn begin(steps: &Steps, path: &Path, work: &Work) -> Result<(), Error> {
     for label in &work.labels {
         draft.line(&Line::Label(label.clone()))?;
     }
+    for label in &work.labels_before {
+        draft.line(&Line::LabelBefore(label.clone()))?;
+    }
     draft.finish()?;
     lines::publish(steps, path)
 }
@@ -75,7 +79,8 @@ pub fn mark(steps: &Steps, path: &Path, phase: Phase) -> Result<(), (Error, bool
 pub fn read(path: &Path) -> Result<Option<(Work, Phase)>, Error> {
     let mut header = None;
     let (mut units, mut items) = (Vec::new(), Vec::new());
-    let (mut changes, mut takings, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut changes, mut takings) = (Vec::new(), Vec::new());
+    let (mut labels, mut labels_before) = (Vec::new(), Vec::new());
     let mut phase = Phase::Begun;
     let is_there = lines::read(path, |line: Line| {
         match line {
@@ -86,6 +91,7 @@ pub fn read(path: &Path) -> Result<Option<(Work, Phase)>, Error> {
             Line::Change(change) => changes.push(change),
             Line::Taking(taking) => takings.push(taking),
             Line::Label(label) => labels.push(label),
+            Line::LabelBefore(label) => labels_before.push(label),
             Line::Phase(reached) => phase = reached,
         }
         Ok(())
@@ -99,7 +105,7 @@ pub fn read(path: &Path) -> Result<Option<(Work, Phase)>, Error> {
             if units.iter().any(|unit: &Unit| unit.items.end > items.len()) {
                 return Err(unreadable("it lacks items"));
             }
-            let work = Work { header, units, items, changes, takings, labels };
+            let work = Work { header, units, items, changes, takings, labels, labels_before };
             Ok(Some((work, phase)))
         }
     }

@@ -142,6 +142,7 @@ impl Plan {
             changes: Vec::new(),
             takings: Vec::new(),
             labels: Vec::new(),
+            labels_before: Vec::new(),
         };
         Ok(Self {
             work,
@@ -157,7 +158,7 @@ impl Plan {
     fn keep_record(&mut self, before: Record) {
         let stays = self.record.own.iter().chain(&self.work.items);
         let stays: HashSet<&str> = stays.map(Entry::path).collect();
-        let Record { own, leaving, labels, taken, .. } = before;
+        let Record { own, leaving, labels, leaving_labels, taken, .. } = before;
         let mut gone: Vec<Entry> =
             own.into_iter().chain(leaving).filter(|entry| !stays.contains(entry.path())).collect();
         gone.sort_by(|one, other| super::entry::tree_order(one.path(), other.path()));
@@ -165,9 +166,12 @@ impl Plan {
         let is_gone = |path: &str| gone.iter().any(|entry| entry.path() == path);
         self.record.taken = taken.into_iter().filter(|(path, _)| is_gone(path)).collect();
         self.record.leaving = gone;
-        let new: Vec<Box<str>> = self.work.labels.iter().map(|label| label.path.clone()).collect();
-        let old = labels.into_iter().filter(|path| !new.contains(path)).collect::<Vec<_>>();
-        self.record.labels = old.into_iter().chain(new).collect();
+        let new: HashSet<&str> = self.work.labels.iter().map(|label| &*label.path).collect();
+        let (again, old): (Vec<_>, Vec<_>) = labels.into_iter().partition(|label| new.contains(&*label.path));
+        let old = old.into_iter().map(|label| label.path).chain(leaving_labels);
+        self.record.leaving_labels = old.filter(|path| !new.contains(&**path)).collect();
+        self.record.labels.clone_from(&self.work.labels);
+        self.work.labels_before = again;
     }
 }
 

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::lines::{self, Draft};
 use super::steps::Steps;
 use super::work::{Header, VERSION};
+use crate::agent::permissions::Label;
 
 /// One line of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +26,13 @@ enum Line {
     Own(Entry),
     /// What the revision before wrote and this one does not.
     Leaving(Entry),
-    /// A path with an SELinux label of ours.
+    /// An SELinux label that stands.
+    Labelled(Label),
+    /// A path with an SELinux label of the revision before that is to go.
     Label(Box<str>),
     /// A path that another group has taken over.
     Taken { group: String, path: Arc<str> },
-    /// Everything that was leaving is gone, but for these paths.
+    /// Everything that was leaving is gone, but for these paths; so are labels.
     Settled { kept: HashSet<Arc<str>> },
 }
 
@@ -42,8 +45,10 @@ pub struct Record {
     pub own: Vec<Entry>,
     /// What is still to be removed of the revision before.
     pub leaving: Vec<Entry>,
-    /// Paths with an SELinux label of ours.
-    pub labels: Vec<Box<str>>,
+    /// SELinux labels that stand.
+    pub labels: Vec<Label>,
+    /// Paths whose labels are still to be taken out of the policy.
+    pub leaving_labels: Vec<Box<str>>,
     /// Paths that other groups have taken over, and which.
     pub taken: HashMap<Arc<str>, String>,
 }
@@ -79,11 +84,15 @@ impl Record {
                 Line::Own(entry) if takes_own => record.own.push(entry),
                 Line::Own(_) => {}
                 Line::Leaving(entry) => record.leaving.push(entry),
-                Line::Label(path) => record.labels.push(path),
+                Line::Labelled(label) => record.labels.push(label),
+                Line::Label(path) => record.leaving_labels.push(path),
                 Line::Taken { group, path } => {
                     record.taken.insert(path, group);
                 }
-                Line::Settled { kept } => record.leaving.retain(|entry| kept.contains(entry.path())),
+                Line::Settled { kept } => {
+                    record.leaving.retain(|entry| kept.contains(entry.path()));
+                    record.leaving_labels.clear();
+                }
             }
             Ok(())
         })?;
@@ -102,7 +111,10 @@ impl Record {
         for entry in &self.leaving {
             draft.line(&Line::Leaving(entry.clone()))?;
         }
-        for path in &self.labels {
+        for label in &self.labels {
+            draft.line(&Line::Labelled(label.clone()))?;
+        }
+        for path in &self.leaving_labels {
             draft.line(&Line::Label(path.clone()))?;
         }
         for (path, group) in &self.taken {

@@ -45,7 +45,7 @@ fn try_to_settle(host: &Host<'_>, state: &Path, work: &Work, settled: &mut Settl
     let others = record::others(state, group)?;
     give_away(host, state, work, &others)?;
     let kept = remove_leaving(host, &record, &others, settled)?;
-    forget_labels(host, work, &record, settled)?;
+    forget_labels(host, &record, settled)?;
     record::settle(host.steps(), &path, kept)?;
     lines::remove(host.steps(), &journal::path_of(state, group))?;
     lines::sync_directory(host.steps(), &path)
@@ -151,15 +151,10 @@ fn remove(host: &Host<'_>, entry: &Entry) -> Result<bool, Error> {
 }
 
 /// Takes labels of paths that are the group's no more out of the policy.
-fn forget_labels(host: &Host<'_>, work: &Work, record: &Record, settled: &mut Settled) -> Result<(), Error> {
-    let own: HashSet<&str> = work.labels.iter().map(|label| &*label.path).collect();
-    let old: Vec<&str> =
-        record.labels.iter().map(|path| &**path).filter(|path| !own.contains(path)).collect();
-    if old.is_empty() {
-        return Ok(());
-    }
-    host.steps().step().map_err(Error::host("take the label off", old[0]))?;
-    if let Err(error) = permissions::forget(old.into_iter()) {
+fn forget_labels(host: &Host<'_>, record: &Record, settled: &mut Settled) -> Result<(), Error> {
+    let Some(first) = record.leaving_labels.first() else { return Ok(()) };
+    host.steps().step().map_err(Error::host("take the label off", &**first))?;
+    if let Err(error) = permissions::forget(record.leaving_labels.iter().map(|path| &**path)) {
         settled.warnings.push(error.to_string());
     }
     Ok(())

@@ -64,6 +64,12 @@ pub fn switch_back(host: &Host<'_>, work: &Work, inodes: Option<&[u64]>) -> Back
         };
         back.note(undone);
     }
+    // What stands at these paths is the revision before's again, and so is its label.
+    if inodes.is_some()
+        && let Err(error) = permissions::label(&work.labels_before)
+    {
+        back.warnings.push(error.to_string());
+    }
     back
 }
 

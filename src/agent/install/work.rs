@@ -87,6 +87,8 @@ pub struct Work {
     pub takings: Vec<Taking>,
     /// SELinux labels.
     pub labels: Vec<Label>,
+    /// Those that the revision before has for the same paths.
+    pub labels_before: Vec<Label>,
 }
 
 impl Work {

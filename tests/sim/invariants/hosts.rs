@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice::api::deployment_snapshot::ResolvedServer;
-use sluice::api::{Assignment, Deployment, EventName, EventStatus, Instance};
+use sluice::api::{Assignment, AssignmentStatus, Deployment, EventName, EventStatus, HostEvent, Instance};
 
 use super::super::objects::{Kind, Object};
 use super::super::store::{Actor, Commit, Store};
@@ -404,16 +404,28 @@ fn reported(commit: &Commit, before: Option<&Arc<Instance>>, after: &Instance, s
         if had == Some(said) {
             continue;
         }
+        nothing_is_run_twice(&commit.key.1, had, said)?;
         let Some(assignment) = after.spec.assignment(&said.deployment_group) else { continue };
         an_event_starts_behind_its_predecessor(&commit.key.1, assignment, said, store)?;
     }
     Ok(())
 }
 
+/// Of what has ended on a host nothing begins again, nor is it forgotten, whatever befalls the host.
+fn nothing_is_run_twice(host: &str, had: Option<&AssignmentStatus>, said: &AssignmentStatus) -> Holds {
+    let had = had.filter(|had| had.deployment_uid == said.deployment_uid);
+    let has_ended = |e: &&HostEvent| !matches!(e.status, EventStatus::Pending | EventStatus::InProgress);
+    let ended = had.into_iter().flat_map(|had| had.events.iter().filter(has_ended));
+    let is_lost = |e: &&HostEvent| said.events.iter().all(|now| (now.name, now.status) != (e.name, e.status));
+    ended.into_iter().find(is_lost).map_or(Ok(()), |event| {
+        Err(Breach::new("nothing_is_run_twice", format!("{host}: {} of {}", event.name, said.deployment)))
+    })
+}
+
 fn an_event_starts_behind_its_predecessor(
     host: &str,
     assignment: &Assignment,
-    said: &sluice::api::AssignmentStatus,
+    said: &AssignmentStatus,
     _: &Store,
 ) -> Holds {
     if said.deployment_uid != assignment.deployment_uid {
@@ -423,7 +435,8 @@ fn an_event_starts_behind_its_predecessor(
         let own = said.events.iter().chain(&assignment.traffic_events).find(|e| e.name == *name);
         own.is_some_and(|e| !matches!(e.status, EventStatus::Pending | EventStatus::InProgress))
     };
-    for event in said.events.iter().filter(|e| e.status != EventStatus::Pending) {
+    let has_begun = |e: &&HostEvent| !matches!(e.status, EventStatus::Pending | EventStatus::Skipped);
+    for event in said.events.iter().filter(has_begun) {
         let before = assignment.course.iter().take_while(|e| **e != event.name);
         if let Some(open) = before.into_iter().find(|e| !has_ended(e)) {
             let what = format!("{host}: {} before {open} had ended", event.name);

@@ -17,13 +17,15 @@ fn agents() -> Vec<Story> {
             let mut w = plain(2, config(ALL));
             deploys(&mut w, "d1", "2");
             w.then("kills the agent of h01", runs("h01", EventName::Install), 500, |w| {
-                w.kill_agent("h01", 5_000);
+                w.kill_agent("h01", 5_000, Loss::Process);
             });
             w
         }),
         Story::new("server/agent_is_lost_before_it_begins", || {
             let mut w = plain(2, config(ONE));
-            w.then("kills the agent of h01", at_once, 0, |w| w.kill_agent("h01", 3_000_000));
+            w.then("kills the agent of h01", at_once, 0, |w| {
+                w.kill_agent("h01", 3_000_000, Loss::Process);
+            });
             w.then("creates Deployment d1 of version 2", at_once, 1_000, |w| deploy(w, "d1", "2", json!({})));
             w
         }),
@@ -47,7 +49,7 @@ fn agents() -> Vec<Story> {
             fate(&mut w, "2", "h01", EventName::ValidateService, What::Fails);
             deploys(&mut w, "d1", "2");
             w.then("kills the agent of h02", phase_is("d1", Phase::Failed), 1_000, |w| {
-                w.kill_agent("h02", 5_000);
+                w.kill_agent("h02", 5_000, Loss::Process);
             });
             w
         }),
