@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::facts::GatewayFact;
 use super::production::{self, Production};
+use super::service;
 use super::shift::{self, EVENT_TIMEOUT, pair};
 use super::shift_follow::{self, GATEWAY_PATIENCE};
 use super::weights;
@@ -38,7 +39,7 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
     }
     // An original that nobody runs any more is no place for traffic, and neither are pods that are none of its.
     let is_dead = draft.facts.services.get(original).is_some_and(|s| !s.exists || s.ready == Some(0));
-    if is_dead || shift::original_repointed(draft, resolved).is_some() {
+    if is_dead || service::repointed::original(draft, resolved).is_some() {
         // A way back that is on record and was never written is not hastened there either.
         return !is_on_record || !shift_follow::outlasts(draft, step);
     }

@@ -7,17 +7,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
-use super::facts::{RouteFact, ServiceFact};
+use super::facts::RouteFact;
 use super::production::{self, Production};
 use super::service::all_ready;
-use super::service::install::points_at;
-use super::service::snapshot::selector_text;
+use super::service::repointed;
 use super::shift_follow::{self, Stand};
 use super::siblings;
 use super::weights::{self, Pair};
 use super::words;
 use crate::api::condition::Verdict as Says;
-use crate::api::deployment_snapshot::ResolvedSide;
 use crate::api::deployment_status::{Resolved, Step};
 use crate::api::duration::Spoken;
 use crate::api::{EventName, EventStatus, RoutingType, TrafficRouting};
@@ -29,8 +27,6 @@ pub const EVENT_TIMEOUT: SignedDuration = SignedDuration::from_secs(3_600);
 
 /// The reason while somebody else's weights stand in the route.
 pub const WEIGHTS_CHANGED: &str = "WeightsChanged";
-/// The reason while a side's Service sends to somebody else's pods.
-pub const SELECTOR_CHANGED: &str = "SelectorChanged";
 
 /// How the shift stands after a look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +151,7 @@ fn first_step(draft: &mut Draft<'_>, index: usize, resolved: &Resolved, route: &
     if !is_rollback && !weights::stands_at(route, pair(resolved), 0) {
         return changed(draft, resolved, route, 0);
     }
-    if let Some(verdict) = repointed(draft, resolved) {
+    if let Some(verdict) = repointed::held(draft, resolved) {
         return verdict;
     }
     match settled_at(draft, production.pair.replacement, production.task_set) {
@@ -191,7 +187,7 @@ fn next_step(
     served: Timestamp,
 ) -> Verdict {
     let Production { pair: Pair { replacement: service, .. }, task_set, .. } = Production::of(resolved);
-    if let Some(verdict) = repointed(draft, resolved) {
+    if let Some(verdict) = repointed::held(draft, resolved) {
         return verdict;
     }
     match settled_at(draft, service, task_set) {
@@ -221,7 +217,7 @@ pub const STEP_WAITS: &str = "the next step waits for it";
 /// The replacement has traffic and nobody to answer it. A service that does not recover in a minute fails while the
 /// original still lives, so that a rollback takes the traffic away; a function's pods are somebody else's to mend.
 pub fn fell_silent(draft: &mut Draft<'_>, resolved: &Resolved, next: &str) -> Verdict {
-    if let Some(verdict) = repointed(draft, resolved) {
+    if let Some(verdict) = repointed::held(draft, resolved) {
         return verdict;
     }
     let production = Production::of(resolved);
@@ -241,51 +237,6 @@ pub fn fell_silent(draft: &mut Draft<'_>, resolved: &Resolved, next: &str) -> Ve
 /// True if somebody answers on the original's side.
 pub fn original_lives(draft: &Draft<'_>, production: &Production<'_>) -> bool {
     draft.facts.services.get(production.pair.original).and_then(|s| s.ready).is_some_and(|n| n > 0)
-}
-
-/// Holds while somebody else has pointed a side's Service at other pods.
-fn repointed(draft: &mut Draft<'_>, resolved: &Resolved) -> Option<Verdict> {
-    let cause = replacement_repointed(draft, resolved).or_else(|| original_repointed(draft, resolved))?;
-    let next = "no traffic moves until it is set back, or the deployment is stopped";
-    Some(hold(draft, SELECTOR_CHANGED, cause, next))
-}
-
-/// What somebody else has done to the replacement's Service, in words.
-pub fn replacement_repointed(draft: &Draft<'_>, resolved: &Resolved) -> Option<String> {
-    let side = resolved.service.as_deref().map(|s| &s.replacement).filter(|s| s.task_set.is_some())?;
-    let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;
-    if points_at(found, side) {
-        return None;
-    }
-    if found.selector == side.selector {
-        return Some(format!(
-            "somebody else changed a targetPort of Service {}: this deployment left all of them at {}",
-            side.target_group,
-            side.target_port.as_deref().unwrap_or_default()
-        ));
-    }
-    Some(selector_changed(found, side, "this deployment left it at"))
-}
-
-/// The same of the original's Service, whose share of the traffic others would have. What a rollback leaves is no matter.
-pub fn original_repointed(draft: &Draft<'_>, resolved: &Resolved) -> Option<String> {
-    let side = resolved.service.as_deref()?.original.as_ref().filter(|_| !draft.status.is_rollback())?;
-    // Behind a front Service that is somebody's own its selector is the very thing that is switched.
-    if side.target_group == Production::of(resolved).listener {
-        return None;
-    }
-    let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;
-    (found.selector != side.selector)
-        .then(|| selector_changed(found, side, "when this deployment began it had"))
-}
-
-fn selector_changed(found: &ServiceFact, side: &ResolvedSide, left: &str) -> String {
-    format!(
-        "somebody else changed the selector of Service {}: it has {}, {left} {}",
-        side.target_group,
-        selector_text(&found.selector),
-        selector_text(&side.selector)
-    )
 }
 
 /// Whether a side can take traffic.

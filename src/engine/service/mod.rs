@@ -5,12 +5,14 @@
 //! - [`way_back`]: what a rollback runs by.
 //! - [`install`], [`test_traffic`], [`ready_wait`], [`terminate`]: the parts of the course beside hooks and the shift.
 //! - [`all_ready`]: whether a step finds all of the replacement's pods.
+//! - [`repointed`]: whether a target group still sends to its side.
 //! - [`undo`]: what a replaced or deleted Deployment takes back once its traffic has gone back.
 //! - [`task_set`]: names, sizes and scaling.
 
 pub mod all_ready;
 pub mod install;
 pub mod ready_wait;
+pub mod repointed;
 pub mod sides;
 pub mod snapshot;
 pub mod task_set;

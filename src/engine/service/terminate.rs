@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::install::described;
-use super::task_set;
+use super::{repointed, task_set};
 use crate::api::OriginalAction;
 use crate::api::condition::Verdict as Says;
 use crate::api::deployment_snapshot::{ResolvedService, ResolvedSide};
@@ -167,8 +167,8 @@ fn needed(draft: &Draft<'_>, resolved: &Resolved, side: &ResolvedSide) -> Option
     if let Some((reason, cause)) = still_serves(draft, resolved, side) {
         return Some(Needed { reason, cause, next: UNSERVED });
     }
-    let cause = shift::replacement_repointed(draft, resolved)?;
-    Some(Needed { reason: shift::SELECTOR_CHANGED, cause, next: SET_BACK })
+    let cause = repointed::replacement(draft, resolved)?;
+    Some(Needed { reason: repointed::SELECTOR_CHANGED, cause, next: SET_BACK })
 }
 
 /// Why the original still counts as serving: it has weight, or the gateway has not taken that it has none.
