@@ -191,7 +191,8 @@ pub async fn bad_input(mut story: Story) {
     split_by_hand(&story, "split", (60, 40), "SplitTraffic").await;
     split_by_hand(&story, "neither", (0, 0), "NotServed").await;
     without_replicas(&story).await;
-    story.await_version(1).await;
+    let serving = task_set(&story, "hello-a").await["metadata"]["name"].as_str().expect("a name").to_owned();
+    story.until(TASK_SET, &serving, "it is back", |t| t["status"]["readyReplicas"] == 2).await;
     story.resume_load().await;
     story.apply(&deployment("missing", &app_spec(7, &[]), "")).await;
     let is_named = |d: &Value| checks::reason(d) == "PodTemplateMissing";
