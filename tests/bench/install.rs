@@ -1,6 +1,6 @@
 //! What an agent costs a host that it deploys to, against `tar -x` of the same bundle: `BENCH=install make bench`.
 //!
-//! The agent is the program as it is shipped: `sluice-agent deploy-local` of the archive, a process of its own, which unpacks the bundle, reads its
+//! The agent is the program as it is shipped (`make agent`): `sluice-agent deploy-local` of the archive, a process of its own, which unpacks the bundle, reads its
 //! AppSpec, keeps its journal, installs, and ends. Wall time is from its start to its end; processor time, bytes written and peak memory are what
 //! the kernel says of the process before it is reaped. The ways take turns, so that what else the machine does hits all of them; the fastest of
 //! the rounds counts. `ROUNDS=5`; `ONLY=100 MB` takes the bundles of that name.
@@ -205,7 +205,7 @@ fn tar(root: &Path, then: &str, syncs: bool) -> Command {
 }
 
 fn deploy(root: &Path, revision: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice-agent"));
+    let mut command = Command::new(repository().join("target/agent/sluice-agent"));
     command.args([
         "deploy-local",
         "--type",
