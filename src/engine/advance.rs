@@ -257,7 +257,7 @@ fn hook(draft: &mut Draft<'_>, index: usize, resolved: &Resolved) -> bool {
                     message: format!("{name} is still running"),
                 });
             }
-            if name == EventName::AfterAllowTraffic {
+            if name == EventName::AfterAllowTraffic && !is_stopping {
                 shift_kept::notice(draft, resolved, name, noticed);
             }
             if draft.status.waiting.is_none() {

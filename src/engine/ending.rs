@@ -170,7 +170,8 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         Some(_) => draft.status.previous_revision.as_ref().map(ToString::to_string),
         None => words::before(&resolved),
     };
-    if let Some(before) = before.as_ref().filter(|_| wanted && has_begun) {
+    let is_others = is_elsewhere(draft, &resolved);
+    if let Some(before) = before.as_ref().filter(|_| wanted && has_begun && !is_others) {
         let name = rollback_name(draft.facts.deployment.name(), draft.facts.deployment.uid());
         let info = draft.status.rollback_info.get_or_insert_with(RollbackInfo::default);
         info.rollback_deployment = Some(name.clone());
@@ -182,7 +183,7 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
         && resolved.service.as_deref().is_some_and(|s| service::install::points_at_replacement(draft, s));
     let repair = match &resolved.server {
         Some(_) => server::words::repair(&draft.status),
-        None if is_elsewhere(draft, &resolved) => "No traffic was moved.".into(),
+        None if is_others => "No traffic was moved.".into(),
         None if has_strayed(draft, &resolved) => words::strayed(&resolved),
         None => words::repair(&resolved, percent.unwrap_or(0), stands),
     };
@@ -191,6 +192,9 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
             () if draft.status.is_rollback() => "a rollback is not itself rolled back",
             () if !has_begun && service::task_set::has_begun(draft, EventName::BeforeInstall) => {
                 "only BeforeInstall had begun, which leaves nothing to undo"
+            }
+            () if wanted && is_others => {
+                "this deployment has moved no traffic, and what the route gives now is somebody else's doing"
             }
             () if !has_begun && draft.status.targets.contains('F') => {
                 "no host has said that an event had begun there"
@@ -213,13 +217,18 @@ fn follow_up(draft: &mut Draft<'_>, end: &End, has_begun: bool, percent: Option<
     repair
 }
 
-/// True if somebody else moved a function's traffic past the pair before this Deployment moved any.
+/// True if somebody else moved a function's traffic before this Deployment moved any: a human, or another group's Deployment of the
+/// same function. A rollback would undo what is theirs.
 fn is_elsewhere(draft: &Draft<'_>, resolved: &Resolved) -> bool {
+    let production = Production::of(resolved);
     let has_moved = draft.status.traffic.as_ref().is_some_and(|t| !t.steps.is_empty());
     let route = draft.facts.route.as_deref().filter(|_| resolved.function.is_some() && !has_moved);
     route.is_some_and(|route| {
-        let pair = Production::of(resolved).pair;
-        siblings::intruder(resolved, route).is_some() || weights::share(route, pair).is_none()
+        siblings::intruder(resolved, route).is_some()
+            || match production.is_still() || route.rules_are_lost {
+                true => weights::share(route, production.pair).is_none(),
+                false => !weights::stands_at(route, production.pair, 0),
+            }
     })
 }
 

@@ -38,8 +38,7 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         return true;
     }
     // An original that nobody runs any more is no place for traffic, and neither are pods that are none of its.
-    let is_dead = draft.facts.services.get(original).is_some_and(|s| !s.exists || s.ready == Some(0));
-    if is_dead || service::repointed::original(draft, resolved).is_some() {
+    if is_dead(draft, resolved, &production) || service::repointed::original(draft, resolved).is_some() {
         // A way back that is on record and was never written is not hastened there either.
         return !is_on_record || !shift_follow::outlasts(draft, step);
     }
@@ -75,6 +74,18 @@ pub fn advance(draft: &mut Draft<'_>, resolved: &Resolved, why: &str) -> bool {
         draft.act(act);
     }
     false
+}
+
+/// True if nobody would answer on the original's side. Behind a front Service its own target group says nothing of that.
+fn is_dead(draft: &Draft<'_>, resolved: &Resolved, production: &Production<'_>) -> bool {
+    let original = resolved.service.as_deref().and_then(|s| s.original.as_ref());
+    match original.and_then(|o| o.task_set.as_ref()).filter(|_| production.is_service) {
+        Some(task_set) => draft.facts.task_sets.get(task_set).is_none_or(|t| t.ready == 0),
+        None => {
+            let found = draft.facts.services.get(production.pair.original);
+            found.is_some_and(|s| !s.exists || s.ready == Some(0))
+        }
+    }
 }
 
 /// True once the way back is on record: the shift is over for good.

@@ -115,6 +115,9 @@ fn follow_anew(draft: &mut Draft<'_>, production: &Production<'_>, route: &Route
         }
     } else if let Some(function) = resolved.function.as_mut() {
         function.route_uid.clone_from(&route.uid);
+        if !is_told {
+            (function.rules, function.rule_count, function.rule_keys) = (vec![], 0, vec![]);
+        }
     }
     if let Some(step) = draft.status.traffic.as_mut().and_then(|t| t.steps.last_mut()) {
         (step.time, step.generation, step.served_time) = (now, route.generation, None);

@@ -9,6 +9,7 @@ use super::draft::Draft;
 use super::facts::{GatewayFact, RouteFact};
 use super::hooks::HOLD;
 use super::production::Production;
+use super::service::repointed;
 use super::shift::{
     STEP_WAITS, Settled, Verdict, WEIGHTS_CHANGED, changed, fell_silent, hold, interval,
     is_held_for_endpoints, note_served, pair, settled_at, write,
@@ -206,15 +207,15 @@ fn original_is_dead(draft: &Draft<'_>, resolved: &Resolved) -> bool {
 /// deployment has to know that requests are lost until then.
 fn original_fell_silent(draft: &mut Draft<'_>, resolved: &Resolved, step: Step, due: Timestamp) -> Verdict {
     let original = Production::of(resolved).pair.original;
-    let cause = words::no_endpoints(original);
+    let cause = repointed::original(draft, resolved).unwrap_or_else(|| words::no_endpoints(original));
     if draft.status.waiting.as_ref().is_none_or(|w| w.reason != ORIGINAL_NOT_READY) {
         let message = format!(
-            "{cause}; it is the original, and what it has of the traffic moves with the next steps only"
+            "{cause}; {original} is the original: nobody answers there, and what it has of the traffic moves with the next steps only"
         );
         draft.warn(ORIGINAL_NOT_READY, message);
     }
     let message = format!(
-        "{cause}; it is the original and keeps its {} % until the next step, at {}",
+        "{cause}; {original} is the original: nobody answers there, and it keeps its {} % until the next step, at {}",
         100 - step.weight,
         due.strftime("%H:%M:%SZ")
     );

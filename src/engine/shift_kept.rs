@@ -75,7 +75,9 @@ fn amiss(draft: &Draft<'_>, resolved: &Resolved) -> Option<(&'static str, String
     if route.rules_are_lost {
         return Some(("RulesChanged", words::rules_changed(&route.name)));
     }
-    if production.is_still() && siblings::intruder(resolved, route).is_none() {
+    // A rollback leaves what is none of its two where it found it, as its step did.
+    let is_intruded = !draft.status.is_rollback() && siblings::intruder(resolved, route).is_some();
+    if production.is_still() && !is_intruded {
         return is_withdrawn(route, production.pair.replacement).then(|| {
             let cause = format!(
                 "somebody else changed the weights of {}: it has none for {}, which served when this deployment began",
@@ -85,7 +87,6 @@ fn amiss(draft: &Draft<'_>, resolved: &Resolved) -> Option<(&'static str, String
             (WEIGHTS_CHANGED, cause)
         });
     }
-    let is_intruded = siblings::intruder(resolved, route).is_some();
     (is_intruded || !weights::stands_at(route, pair(resolved), 100))
         .then(|| (WEIGHTS_CHANGED, shift::change(resolved, route, 100)))
 }

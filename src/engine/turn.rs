@@ -73,6 +73,14 @@ pub fn await_turn(draft: &mut Draft<'_>) {
         return;
     }
     if is_granted(facts, &group) {
+        // What it waits for may never come: neither a newer desired revision nor the group's end waits with it.
+        if let Some(newer) = superseded_by(facts, &group) {
+            return supersede(draft, newer);
+        }
+        if group.metadata.deletion_timestamp.is_some() && !creator.is_rollback() {
+            let message = "its DeploymentGroup was deleted before it began; nothing was touched";
+            return ending::end(draft, &End::stopped(message));
+        }
         start(draft, &group, creator);
     } else {
         queue(draft, &group, creator);
@@ -90,7 +98,6 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     let rival = facts.rival.as_ref().filter(|r| !r.phase().has_ended());
     let position = status.queued_deployments.iter().position(|q| q.uid == facts.deployment.uid());
     let newer = position.and_then(|p| status.queued_deployments.get(p + 1..)).and_then(|rest| rest.last());
-    let desired = status.desired.as_ref().map(|d| d.deployment.as_str());
     if !creator.is_rollback() {
         if let (ConcurrencyPolicy::Reject, Some(rival)) = (group.spec.concurrency_policy, rival) {
             let message = format!(
@@ -106,14 +113,8 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             return;
         }
     }
-    if let Some(newer) =
-        desired.filter(|d| *d != facts.deployment.name() && is_owned(facts) && !claims_rollback(facts))
-    {
-        ending::end(
-            draft,
-            &End::stopped(format!("superseded by {newer}, which carries a newer desired revision")),
-        );
-        return;
+    if let Some(newer) = superseded_by(facts, group) {
+        return supersede(draft, newer);
     }
     if let Some(cause) = unfit(&status).filter(|_| status.active_deployment.is_none()) {
         let message = format!(
@@ -144,6 +145,19 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             format!("waiting for {before} to end; one Deployment of a group runs at a time"),
         );
     }
+}
+
+/// The Deployment that carries a newer desired revision than this one, which the group made for an older one.
+fn superseded_by<'a>(facts: &Facts, group: &'a DeploymentGroup) -> Option<&'a str> {
+    let desired = group.status.as_ref()?.desired.as_ref().map(|d| d.deployment.as_str());
+    desired.filter(|d| *d != facts.deployment.name() && is_owned(facts) && !claims_rollback(facts))
+}
+
+fn supersede(draft: &mut Draft<'_>, newer: &str) {
+    ending::end(
+        draft,
+        &End::stopped(format!("superseded by {newer}, which carries a newer desired revision")),
+    );
 }
 
 fn queue_full() -> String {

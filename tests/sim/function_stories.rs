@@ -198,4 +198,38 @@ pub const STORIES: &[(&str, Tell)] = &[
         deploys_beside(&mut w, "d2", "hello", "3");
         w
     }),
+    ("two_groups_deploy_one_version_and_the_second_rolls_nothing_back", || {
+        let mut w = plain(linear());
+        second_group(&mut w);
+        let settings = json!({"enabled": true, "events": ["DeploymentFailure"]});
+        edit_named_group(&mut w, OTHER, |g| g.spec.auto_rollback = read(settings));
+        http_hook(&mut w, "probe", "never");
+        deploys(&mut w, "d1", "2");
+        let content = || appspec("2", None, &[("BeforeAllowTraffic", "probe")]);
+        w.then("creates Deployment d2 of version 2 with a hook in other-prod", at_once, 0, move |w| {
+            deploy_to(w, OTHER, "d2", &content(), json!({}));
+        });
+        w
+    }),
+    ("desired_revision_is_corrected_while_its_hook_is_missing", || {
+        let mut w = plain(linear());
+        w.then("sets spec.revision to version 2 with a hook that is not there", at_once, 1_000, |w| {
+            desire(w, &appspec("2", None, &[("BeforeAllowTraffic", "prbe")]));
+        });
+        w.then("sets it to version 2 without one", at_once, 90_000, |w| desire(w, &appspec("2", None, &[])));
+        w
+    }),
+    ("route_made_anew_with_other_matches_behind_the_rollbacks_step", || {
+        let mut w = plain(rolling_back());
+        deploys(&mut w, "d1", "2");
+        w.then("stops d1", weight_is("hello-2", 50), 5_000, |w| stop(w, "d1", None));
+        w.then("deletes the route", weight_is("hello-1", 100), 100, |w| {
+            w.store.delete(&Actor::User, &(Kind::Route, ROUTE.into()));
+        });
+        w.then("makes it anew for another path", at_once, 90_000, |w| {
+            create(w, route(&[("hello-1", 50), ("hello-2", 50)]));
+            edit_route(w, |r| r.rules[0].matches = "/elsewhere".into());
+        });
+        w
+    }),
 ];

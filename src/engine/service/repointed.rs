@@ -14,7 +14,9 @@ pub const SELECTOR_CHANGED: &str = "SelectorChanged";
 
 /// Holds while somebody else has pointed a side's Service at other pods.
 pub fn held(draft: &mut Draft<'_>, resolved: &Resolved) -> Option<Verdict> {
-    let cause = replacement(draft, resolved).or_else(|| original(draft, resolved))?;
+    // From an original that nobody answers for the steps take the traffic away.
+    let lives = shift::original_lives(draft, &Production::of(resolved));
+    let cause = replacement(draft, resolved).or_else(|| original(draft, resolved).filter(|_| lives))?;
     let next = "no traffic moves until it is set back, or the deployment is stopped";
     Some(shift::hold(draft, SELECTOR_CHANGED, cause, next))
 }
@@ -39,8 +41,8 @@ pub fn replacement(draft: &Draft<'_>, resolved: &Resolved) -> Option<String> {
 /// The same of the original's Service, whose share of the traffic others would have. What a rollback leaves is no matter.
 pub fn original(draft: &Draft<'_>, resolved: &Resolved) -> Option<String> {
     let side = resolved.service.as_deref()?.original.as_ref().filter(|_| !draft.status.is_rollback())?;
-    // Behind a front Service that is somebody's own its selector is the very thing that is switched.
-    if side.target_group == Production::of(resolved).listener {
+    // A front Service is switched to selectors: what a target group has for one moves nobody.
+    if Production::of(resolved).is_service {
         return None;
     }
     let found = draft.facts.services.get(&side.target_group).filter(|s| s.exists)?;

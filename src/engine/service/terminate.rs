@@ -23,7 +23,7 @@ const LEAST_DRAIN: SignedDuration = SignedDuration::from_secs(5);
 /// The reason of the wait.
 const WAITING: &str = "WaitingForTermination";
 /// What comes next while the original serves.
-const UNSERVED: &str = "the original is not terminated before it has no traffic";
+const UNSERVED: &str = "the original is not terminated before the replacement has all the traffic";
 /// What comes next while the replacement's Service sends to somebody else.
 const SET_BACK: &str = "the original is not terminated before it is set back";
 /// The reason while the gateway has not said that it took the route.
@@ -180,6 +180,10 @@ fn still_serves(
     let production = Production::of(resolved);
     let listener = production.described();
     let route = draft.facts.route.as_deref();
+    if route.is_some_and(|r| weights::share(r, production.pair).is_none()) {
+        let cause = format!("{listener} sends to neither side any more");
+        return Some((shift::WEIGHTS_CHANGED, cause));
+    }
     if !route.is_some_and(|r| weights::stands_at(r, production.pair, 100)) {
         let cause =
             format!("{listener} does not send all traffic past Service {} any more", side.target_group);
