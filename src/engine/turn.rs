@@ -113,7 +113,7 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             return;
         }
     }
-    if let Some(newer) = superseded_by(facts, group) {
+    if let Some(newer) = superseded_by(facts, group).filter(|_| position.is_some()) {
         return supersede(draft, newer);
     }
     if let Some(cause) = unfit(&status).filter(|_| status.active_deployment.is_none()) {
@@ -147,7 +147,8 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     }
 }
 
-/// The Deployment that carries a newer desired revision than this one, which the group made for an older one.
+/// The Deployment that carries a newer desired revision than this one, which the group made for an older one. Only a group that
+/// knows this one already says so: a picture from before its creation names the one before it.
 fn superseded_by<'a>(facts: &Facts, group: &'a DeploymentGroup) -> Option<&'a str> {
     let desired = group.status.as_ref()?.desired.as_ref().map(|d| d.deployment.as_str());
     desired.filter(|d| *d != facts.deployment.name() && is_owned(facts) && !claims_rollback(facts))

@@ -97,7 +97,8 @@ fn is_fine(instance: &Instance, group: &str) -> bool {
     let is_good = status.assignment(group).is_none_or(|said| {
         said.status == EventStatus::Succeeded
             || said.deployment_uid == had.deployment_uid
-            || (said.status == EventStatus::Skipped && said.events.is_empty())
+            || said.events.iter().all(|event| event.status == EventStatus::Skipped)
+                && said.status == EventStatus::Skipped
     });
     is_heard && is_good
 }
