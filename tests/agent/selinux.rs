@@ -133,8 +133,7 @@ fn a_label_that_would_not_leave_the_policy_is_taken_out_by_the_next_installation
     refuse(&host, "fcontext -d", "ValueError: Could not start semanage transaction");
     let said = deploy(&host, "v2").succeeded();
     assert_eq!(told(&host), out);
-    let message = said.json()["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("is still in the policy, and the next installation tries again"), "{message}");
+    assert!(said.err.contains("is still in the policy, and the next installation tries again"), "{said:?}");
     fs::remove_file(host.path("bin/refused")).unwrap();
     deploy(&host, "v3").succeeded();
     assert_eq!(told(&host), out);
@@ -152,7 +151,7 @@ fn a_label_that_somebody_else_took_out_of_the_policy_is_gone() {
     told(&host);
     refuse(&host, "fcontext -d", "ValueError: File context for /srv/page is not defined");
     let said = deploy(&host, "v2").succeeded();
-    assert!(!said.out.contains("in the policy"), "{said:?}");
+    assert!(!said.err.contains("in the policy"), "{said:?}");
     told(&host);
     deploy(&host, "v3").succeeded();
     assert_eq!(told(&host), Vec::<String>::new());
