@@ -25,7 +25,9 @@ main() {
   "$E2E/down.sh"
   check_nothing_is_left
   check_bystander
-  "$E2E/down.sh" 2>&1 | grep -q "no cluster runs" || fail "a second make down finds something"
+  local said
+  said=$("$E2E/down.sh" 2>&1) || fail "a second make down fails: $said"
+  grep -q "no cluster runs" <<<"$said" || fail "a second make down finds something"
   say "ok: a second make down finds nothing"
   takes_moments "make up starts a cluster after a crash" "$E2E/up.sh"
   k get nodes >/dev/null
@@ -63,7 +65,12 @@ make_archive() {
   "${buildah[@]}" rmi --all --force >/dev/null
 }
 
-has_image() { node_ctr images list -q | grep -qx "$IMPORTED"; }
+# All of the list first: grep ends at its match, and the list's own end would be a failure.
+has_image() {
+  local images
+  images=$(node_ctr images list -q)
+  grep -qx "$IMPORTED" <<<"$images"
+}
 
 # It stays until the crash: what it leaves is the node's.
 run_pod() {

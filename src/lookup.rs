@@ -17,13 +17,18 @@ use tower_service::Service;
 
 /// True if this program is linked statically.
 const IS_STATIC: bool = cfg!(target_feature = "crt-static");
-/// What `getent` ends with when it has asked, and there is no such name.
+/// What `getent` ends with when it has asked, and nobody knows the name.
 const NO_SUCH_NAME: i32 = 2;
 
 /// The addresses of `name`, the preferred one first; port 0.
 ///
-/// Errors: it has none, or nobody can be asked.
+/// Errors: it has none, or nobody can be asked; or it is no name of a host.
 pub async fn addresses(name: &str) -> io::Result<Vec<SocketAddr>> {
+    // `getent` would take it for an option. Not every `getent` knows a `--` that ends them, so none is given.
+    if name.starts_with('-') {
+        let why = format!("{name:?} is no name of a host, as it begins with a hyphen; correct the address");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     if IS_STATIC && let Some(answer) = ask(name).await {
         return answer;
     }
@@ -40,8 +45,10 @@ async fn ask(name: &str) -> Option<io::Result<Vec<SocketAddr>>> {
 fn answer(name: &str, said: &Output) -> Option<io::Result<Vec<SocketAddr>>> {
     match said.status.code() {
         Some(0) => Some(Ok(read(&String::from_utf8_lossy(&said.stdout)))),
+        // It says the same where a name server that could know did not answer.
         Some(NO_SUCH_NAME) => {
-            Some(Err(io::Error::new(io::ErrorKind::NotFound, format!("{name} has no address"))))
+            let why = format!("{name} has no address, or its name servers do not answer");
+            Some(Err(io::Error::new(io::ErrorKind::NotFound, why)))
         }
         _ => None,
     }
@@ -89,7 +96,15 @@ mod tests {
         assert!(!asked.is_empty() && asked.iter().all(|a| a.ip().is_loopback()), "{asked:?}");
         assert!(asked.contains(&known[0]), "{asked:?} {known:?}");
         let error = ask("no-such-name.invalid").await.expect("an answer").unwrap_err();
-        assert!(error.to_string().contains("no-such-name.invalid"), "{error}");
+        let said = "no-such-name.invalid has no address, or its name servers do not answer";
+        assert_eq!(error.to_string(), said);
+    }
+
+    #[tokio::test]
+    async fn what_would_be_an_option_is_no_name() {
+        let error = addresses("-sfiles").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("\"-sfiles\" is no name of a host"), "{error}");
     }
 
     #[test]

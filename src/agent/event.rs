@@ -181,6 +181,7 @@ async fn install(host: &Host, record: &Record) -> Result<(), Failure> {
     };
     let (state, options) = (host.root.installed(), host.settings.installing.clone());
     let (group, deployment) = (record.group().to_owned(), record.assignment.deployment.clone());
+    let uid = record.assignment.deployment_uid.clone();
     let archive = dir.archive();
     let done = tokio::task::spawn_blocking(move || {
         install::install(&install::Job {
@@ -189,6 +190,7 @@ async fn install(host: &Host, record: &Record) -> Result<(), Failure> {
             state: &state,
             group_id: &group,
             deployment_id: &deployment,
+            deployment_uid: &uid,
             behavior,
             options: &options,
         })
@@ -196,7 +198,11 @@ async fn install(host: &Host, record: &Record) -> Result<(), Failure> {
     let report =
         done.await.map_err(|error| Failure::unknown(format!("the installation broke off: {error}")))?;
     let report = report.map_err(|e| Failure::unknown(format!("{}: {e}", e.reason())))?;
-    host.tell(record.group(), report.warnings).map_err(unknown)
+    // The revision stands, whether or not the disk has room for a word about it.
+    if let Err(error) = host.tell(record.group(), report.warnings) {
+        tracing::error!(%error, "what the installation has to say was not put on record");
+    }
+    Ok(())
 }
 
 /// The failure of an event that nothing of ours can be blamed for.

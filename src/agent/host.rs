@@ -2,11 +2,11 @@
 //!
 //! An event is put on record before anything of it is done, and its end before anything of the next one.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::course::{self, Next, Orders};
@@ -21,7 +21,7 @@ use super::log::tail_of;
 use super::script::{Code, Failure};
 use super::{Error, archive, clock, process};
 use crate::api::deployment_status::Diagnostics;
-use crate::api::{EventName, EventStatus};
+use crate::api::{Assignment, EventName, EventStatus};
 use crate::source::bundle::FetchOptions;
 
 /// The pauses between tries to put the end of an event on record.
@@ -82,26 +82,24 @@ impl WorkingDirectory {
     }
 }
 
-/// The end of an event.
-#[derive(Clone, Debug)]
-struct End {
-    group: String,
-    event: EventName,
-    status: EventStatus,
-    diagnostics: Option<Diagnostics>,
-    time: Timestamp,
+/// The end of an event that has come now.
+fn ended(group: &str, event: EventName, outcome: Result<Option<Diagnostics>, (Failure, String)>) -> Entry {
+    let (status, diagnostics) = match outcome {
+        Ok(said) => (EventStatus::Succeeded, said),
+        Err((failure, log_tail)) => (EventStatus::Failed, Some(diagnostics(&failure, log_tail))),
+    };
+    Entry::Ended { group: group.to_owned(), event, status, time: clock::now(), diagnostics }
 }
 
-impl End {
-    /// The one that has come now.
-    fn of(group: &str, event: EventName, outcome: Result<Option<Diagnostics>, (Failure, String)>) -> Self {
-        let (status, diagnostics) = match outcome {
-            Ok(said) => (EventStatus::Succeeded, said),
-            Err((failure, log_tail)) => (EventStatus::Failed, Some(diagnostics(&failure, log_tail))),
-        };
-        Self { group: group.to_owned(), event, status, diagnostics, time: clock::now() }
-    }
+/// Whose files lie on the host, as seen from one Deployment.
+enum Stands {
+    This,
+    Earlier,
+    Nothing,
 }
+
+/// What became of a group's installation that was cut off, if one was.
+type Recovery<'a> = Option<&'a Result<install::Recovered, install::Error>>;
 
 /// A host.
 #[derive(Debug)]
@@ -113,8 +111,8 @@ pub struct Host {
     /// Given when even what runs must end.
     pub cut: Cut,
     journal: Mutex<Journal>,
-    /// What ended at the start and the disk had no room for.
-    owed: Mutex<Vec<End>>,
+    /// What was found at the start and is not on record yet, as the disk may have no room for it; the earliest first.
+    owed: Mutex<VecDeque<Entry>>,
     changes: watch::Sender<()>,
 }
 
@@ -133,20 +131,20 @@ impl Host {
                 tracing::error!(group, %error, reason = error.reason(), "an installation that was cut off could not be put in order; it is tried again before the group's next one");
             }
         }
-        let interrupted: Vec<Record> =
-            host.journal().in_order().into_iter().filter(|r| r.running().is_some()).cloned().collect();
-        for record in &interrupted {
+        let records: Vec<Record> = host.journal().in_order().into_iter().cloned().collect();
+        for record in &records {
             let of_group = recovered.iter().find(|(group, _)| group == record.group());
-            host.end_interrupted(record, of_group.map(|(_, outcome)| outcome)).await;
+            let recovery = of_group.map(|(_, outcome)| outcome);
+            host.note_what_stands(record, recovery);
+            host.end_interrupted(record, recovery).await;
+        }
+        if let Err(error) = host.put_owed_on_record() {
+            tracing::error!(%error, "what was found at the start could not be put on record; it is tried again before anything else is done");
         }
         Ok(host)
     }
 
-    async fn end_interrupted(
-        &self,
-        record: &Record,
-        install: Option<&Result<install::Recovered, install::Error>>,
-    ) {
+    async fn end_interrupted(&self, record: &Record, recovery: Recovery<'_>) {
         let Some(event) = record.running() else { return };
         let mut message = format!(
             "{event} was under way when the agent or the host ended; it is not run again, and may have been done in part"
@@ -158,74 +156,75 @@ impl Host {
                 message += "; its script was still running and has been ended";
             }
         }
-        match install {
-            Some(Ok(recovered)) => {
-                let is_new = recovered.is_installed;
-                let which = if is_new { "this revision's files are" } else { "the earlier revision is" };
-                message += &format!("; {which} in place, whole");
-            }
-            Some(Err(error)) => {
-                message += &format!(
-                    "; its files could not be put in order, which is tried again before the group's next installation: {}: {error}",
-                    error.reason()
-                );
-            }
-            None => {}
-        }
-        if event == EventName::Install {
-            message += self.note_what_stands(record, install.is_some());
+        if let Some(Err(error)) = recovery {
+            message += &format!(
+                "; its files could not be put in order, which is tried again before the group's next installation: {}: {error}",
+                error.reason()
+            );
+        } else if event == EventName::Install || recovery.is_some() {
+            message += match self.what_stands(record, recovery) {
+                Some(Stands::This) => "; this revision's files are in place, whole",
+                Some(Stands::Earlier) => "; the earlier revision is in place, whole",
+                Some(Stands::Nothing) => "; nothing of it is in place",
+                None => "",
+            };
         }
         tracing::warn!(deployment = record.assignment.deployment, %event, "{message}");
         let log = self.dir(record).ok().map(|dir| tail_of(&dir.log())).unwrap_or_default();
         let failure = Failure { code: Code::AgentRestarted, script, message };
-        let end = End::of(record.group(), event, Err((failure, log)));
-        if let Err(error) = self.put_on_record(&end, Lasting::Yes) {
-            tracing::error!(%error, %event, "the end of an event could not be put on record; it is tried again before anything else is done");
-            self.owed().push(end);
+        self.owed().push_back(ended(record.group(), event, Err((failure, log))));
+    }
+
+    /// Puts on record that a Deployment's files lie here, where its Install ended otherwise: it was cut off, or nobody could know then.
+    fn note_what_stands(&self, record: &Record, recovery: Recovery<'_>) {
+        let install = record.event(EventName::Install).map(|event| event.status);
+        let is_told =
+            record.standing.as_ref().is_some_and(|s| s.deployment_uid == record.assignment.deployment_uid);
+        if install.is_some()
+            && !is_told
+            && let Some(Stands::This) = self.what_stands(record, recovery)
+        {
+            self.owed().push_back(Entry::Placed { group: record.group().to_owned(), time: clock::now() });
         }
     }
 
-    /// Puts on record whose files lie here after an installation that was cut off; says so, unless that `is_told`.
-    fn note_what_stands(&self, record: &Record, is_told: bool) -> &'static str {
-        let stands = match install::standing(&self.root.installed(), record.group()) {
-            Ok(stands) => stands,
+    /// Whose files lie here, as seen from a Deployment; nothing if that cannot be told.
+    fn what_stands(&self, record: &Record, recovery: Recovery<'_>) -> Option<Stands> {
+        let Assignment { deployment, deployment_uid, .. } = &record.assignment;
+        if let Some(Ok(recovered)) = recovery
+            && recovered.deployment.is(deployment, deployment_uid)
+            && recovered.is_installed
+        {
+            // What is left of it may have failed, and its record not be the group's yet.
+            return Some(Stands::This);
+        }
+        match install::standing(&self.root.installed(), record.group()) {
+            Ok(Some(stands)) if stands.is(deployment, deployment_uid) => Some(Stands::This),
+            Ok(Some(_)) => Some(Stands::Earlier),
+            Ok(None) => Some(Stands::Nothing),
             Err(error) => {
                 tracing::error!(%error, reason = error.reason(), "what is in place cannot be told");
-                return "";
+                None
             }
-        };
-        let is_new = stands.as_ref() == Some(&record.assignment.deployment);
-        if is_new {
-            let placed = Entry::Placed { group: record.group().to_owned(), time: clock::now() };
-            if let Err(error) = self.journal().write(placed, Lasting::No) {
-                tracing::error!(%error, "what is in place could not be put on record");
-            }
-        }
-        match stands {
-            _ if is_told => "",
-            Some(_) if is_new => "; this revision's files are in place, whole",
-            Some(_) => "; the earlier revision is in place, whole",
-            None => "; nothing of it is in place",
         }
     }
 
-    fn owed(&self) -> MutexGuard<'_, Vec<End>> {
+    fn owed(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts on record what the disk had no room for at the start.
+    /// Puts on record what was found at the start.
     pub fn put_owed_on_record(&self) -> Result<(), Error> {
         let mut owed = self.owed();
-        while let Some(end) = owed.last() {
-            self.put_on_record(end, Lasting::Yes)?;
-            owed.pop();
+        while let Some(entry) = owed.front() {
+            self.put_on_record(entry, Lasting::Yes)?;
+            owed.pop_front();
         }
         Ok(())
     }
 
-    fn put_on_record(&self, end: &End, lasting: Lasting) -> Result<(), Error> {
-        let outcome = (end.status, end.diagnostics.clone());
-        self.journal().end(&end.group, end.event, outcome, end.time, lasting)?;
+    fn put_on_record(&self, entry: &Entry, lasting: Lasting) -> Result<(), Error> {
+        self.journal().write(entry.clone(), lasting)?;
         self.changed();
         Ok(())
     }
@@ -284,7 +283,7 @@ impl Host {
         outcome: Result<Option<Diagnostics>, (Failure, String)>,
         lasting: Lasting,
     ) -> Result<(), Error> {
-        let end = End::of(group, event, outcome);
+        let end = ended(group, event, outcome);
         let mut pause = PAUSES.0;
         while let Err(error) = self.put_on_record(&end, lasting) {
             tracing::error!(%error, %event, "the end of an event could not be put on record; trying again");

@@ -15,7 +15,6 @@ use jiff::Timestamp;
 
 use super::Error;
 use super::layout::{beside, replace, sync_folder_of};
-use crate::api::deployment_status::Diagnostics;
 use crate::api::{Assignment, EventName, EventStatus};
 
 pub use record::{Bundle, Entry, Past, Process, Record, is_agents};
@@ -171,19 +170,6 @@ impl Journal {
         lasting: Lasting,
     ) -> Result<(), Error> {
         self.write(Entry::Begun { group: group.into(), event, time }, lasting)
-    }
-
-    /// To be called when the event has ended.
-    pub fn end(
-        &mut self,
-        group: &str,
-        event: EventName,
-        end: (EventStatus, Option<Diagnostics>),
-        time: Timestamp,
-        lasting: Lasting,
-    ) -> Result<(), Error> {
-        let (status, diagnostics) = end;
-        self.write(Entry::Ended { group: group.into(), event, status, time, diagnostics }, lasting)
     }
 
     /// Something that people should know of a group's Deployment.

@@ -16,8 +16,14 @@ pub fn take(instance: &Instance, records: &Records, now: Timestamp) -> Option<(E
         Some(record) => record.end.is_some(),
         None => true,
     };
+    // Two of one group that somebody wrote by hand would take each other's place for ever: the list's key is the group's name.
+    let all = &instance.spec.assignments;
+    let is_groups_first = |(at, assignment): &(usize, &Assignment)| {
+        !all[..*at].iter().any(|earlier| earlier.deployment_group_id == assignment.deployment_group_id)
+    };
+    let firsts = all.iter().enumerate().filter(is_groups_first).map(|(_, assignment)| assignment);
     // Of those that come at once the one that was asked for first is first.
-    let free = instance.spec.assignments.iter().filter(is_free).min_by_key(|assignment| assignment.time);
+    let free = firsts.filter(is_free).min_by_key(|assignment| assignment.time);
     if let Some(assignment) = free {
         return Some(accepting(records, assignment, instance, now));
     }
@@ -207,6 +213,27 @@ mod tests {
         assert_eq!((record.assignment.deployment_uid.as_str(), record.end), ("1", Some(Failed)));
         accept(&mut journal, &assigned("3"), &instance);
         assert_eq!(journal.record("g").unwrap().end, None);
+    }
+
+    #[test]
+    fn two_assignments_of_one_group_do_not_take_each_others_place_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal")).unwrap();
+        let other = Assignment { deployment_group: "other".into(), ..assigned("2") };
+        let spec = crate::api::InstanceSpec {
+            assignments: vec![assigned("1"), other],
+            ..crate::api::InstanceSpec::default()
+        };
+        let instance = Instance::new("web-1", spec);
+        let mut taken = 0;
+        while let Some((entry, lasting)) = take(&instance, journal.records(), clock::now()) {
+            journal.write(entry, lasting).unwrap();
+            // A record that has ended makes room at once.
+            journal.finish("g", Succeeded, clock::now()).unwrap();
+            taken += 1;
+            assert!(taken < 5, "it spins");
+        }
+        assert_eq!((taken, journal.record("g").unwrap().assignment.deployment_uid.as_str()), (1, "1"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing is remembered of what was written: what the journal says is compared with what the API server has, and written if they
 //! differ. So no result is lost, whatever fails in between.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kube::{Client, Resource, ResourceExt};
@@ -52,6 +53,7 @@ impl Report {
         };
         let said = instance.status.iter().flat_map(|status| &status.assignments);
         report.assignments.extend(said.filter(is_unknown).cloned());
+        let mut placed = BTreeSet::new();
         // Later ones win where a group was made anew under its name.
         for record in records.iter().rev() {
             let name = &record.assignment.deployment_group;
@@ -60,18 +62,12 @@ impl Report {
             if is_assigned && report.assignments.len() < MAX_GROUPS {
                 report.assignments.push(status_of(record, active));
             }
-            if let Some(installed) = &record.installed
-                && report.installed.len() < MAX_GROUPS
-                && !report.installed.iter().any(|i| i.deployment_group == *name)
-            {
-                report.installed.push(installed.clone());
+            let has_placed = record.installed.is_some() || record.standing.is_some();
+            if !has_placed || placed.len() == MAX_GROUPS || !placed.insert(name) {
+                continue;
             }
-            if let Some(standing) = record.half_way()
-                && report.standing.len() < MAX_GROUPS
-                && !report.standing.iter().any(|i| i.deployment_group == *name)
-            {
-                report.standing.push(standing.clone());
-            }
+            report.installed.extend(record.installed.clone());
+            report.standing.extend(record.half_way().cloned());
         }
         report.assignments.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
         report.installed.sort_by(|a, b| a.deployment_group.cmp(&b.deployment_group));
@@ -155,29 +151,45 @@ pub struct Reporter {
     pub name: String,
     /// What the agent says of itself.
     pub agent: AgentInfo,
+    said: watch::Sender<Report>,
 }
 
 /// What the API server is known to have, and since which version of the object.
+#[derive(Default)]
 struct Known {
     report: Report,
     version: u64,
+    /// True if a write has changed nothing of this version: what it lacks, the API server does not take.
+    is_all: bool,
 }
 
 impl Known {
-    /// Takes what the watch says, unless a write of ours has moved on since.
+    /// Takes what the watch says, unless a write of ours has moved on since, or a write has shown that this version is not to be had otherwise.
     fn look(&mut self, instance: &Instance) {
         let version = instance.resource_version().and_then(|v| v.parse().ok()).unwrap_or(u64::MAX);
-        if version >= self.version {
-            *self = Self { report: Report::known(instance), version };
+        // The object of our own write's version is looked at, too: somebody else's write may have come before ours.
+        if version > self.version || (version == self.version && !self.is_all) {
+            *self = Self { report: Report::known(instance), version, is_all: false };
         }
+    }
+
+    /// Takes what was written, and the version that the API server answered.
+    fn written(&mut self, report: Report, answer: Option<u64>) {
+        let is_all = answer == Some(self.version);
+        *self = Self { report, version: answer.unwrap_or(self.version), is_all };
     }
 }
 
 impl Reporter {
+    /// One that has said nothing yet.
+    pub fn new(client: Client, namespace: String, name: String, agent: AgentInfo) -> Self {
+        Self { client, namespace, name, agent, said: watch::Sender::new(Report::default()) }
+    }
+
     /// Writes what there is to say whenever there is something new, for ever.
     pub async fn report(&self, host: &Host, mut seen: watch::Receiver<Seen>) {
         let mut changes = host.changes();
-        let mut known = Known { report: Report::default(), version: 0 };
+        let mut known = Known::default();
         let (mut due, mut pause) = (None, PAUSES.0);
         loop {
             changes.borrow_and_update();
@@ -187,6 +199,7 @@ impl Reporter {
                 continue;
             };
             known.look(&instance);
+            self.said.send_replace(known.report.clone());
             let report = Report::of(host.journal().records(), &self.agent, &instance);
             if report == known.report {
                 due = None;
@@ -202,7 +215,7 @@ impl Reporter {
             }
             match self.write(&report, &known.report).await {
                 Ok(version) => {
-                    known = Known { report, version: version.unwrap_or(known.version) };
+                    known.written(report, version);
                     (due, pause) = (None, PAUSES.0);
                 }
                 Err(error) => {
@@ -222,17 +235,25 @@ impl Reporter {
         Ok(version.and_then(|version| version.parse().ok()))
     }
 
-    /// Waits until the API server has all that there is to say, as far as the watch shows.
+    /// Waits until the API server has all that there is to say, or all of it that it takes, as far as [`Reporter::report`] knows.
     pub async fn reported(&self, host: &Host, mut seen: watch::Receiver<Seen>) {
-        let is_said = |seen: &Seen| match seen {
-            Seen::Here(instance) => {
-                Report::known(instance) == Report::of(host.journal().records(), &self.agent, instance)
+        let mut said = self.said.subscribe();
+        loop {
+            let is_said = match &*seen.borrow_and_update() {
+                Seen::Here(instance) => {
+                    *said.borrow_and_update() == Report::of(host.journal().records(), &self.agent, instance)
+                }
+                Seen::Gone => true,
+                Seen::Nothing => false,
+            };
+            if is_said {
+                return;
             }
-            Seen::Gone => true,
-            Seen::Nothing => false,
-        };
-        // It fails only without a sender: then nothing more is seen.
-        let _ = seen.wait_for(is_said).await;
+            tokio::select! {
+                _ = said.changed() => {}
+                heard = seen.changed() => if heard.is_err() { return },
+            }
+        }
     }
 }
 
@@ -242,3 +263,6 @@ async fn heard(changes: &mut watch::Receiver<()>, seen: &mut watch::Receiver<See
         _ = seen.changed() => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ pub async fn run(configured: &Configured, told: impl Future<Output = ()>) -> Res
     let agent = agent_info(&key);
     let boot_id = agent.boot_id.clone();
     let (namespace, name) = (config.namespace.clone(), config.name.clone());
-    let reporter = Reporter { client: client.clone(), namespace, name, agent };
+    let reporter = Reporter::new(client.clone(), namespace, name, agent);
     let worker = Worker { host: &host, key: &key, ending: &ending };
     tracing::info!(instance = config.instance(), root = %host.root.path().display(), "begins");
     let work = async {

@@ -159,7 +159,7 @@ pub struct InstanceStatus {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["deploymentGroup".into()]))]
     pub installed: Vec<Installed>,
-    /// Whose files lie here, one entry a group, where that is not what is installed: a Deployment that failed or was stopped behind Install.
+    /// Whose files lie here, one entry a group, where that is not what is installed: a Deployment that failed or was stopped behind Install, once it has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["deploymentGroup".into()]))]

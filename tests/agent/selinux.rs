@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::host::{Host, Said};
 
-/// Writes down how it was called and what it was given; fails as the real one does if it is given what stands in `refused`.
+/// Writes down how it was called and what it was given; fails as the real one does if it is given what stands in `refused`, and says what stands
+/// in `says`.
 const STAND_IN: &str = r#"#!/bin/bash
 here=$(dirname "$0")
 given=$(tr '\0' ' ')
 echo "$(basename "$0") $*: ${given//$'\n'/; }" >> "$here/told"
 if [[ -e $here/refused && $given == *"$(cat "$here/refused")"* ]]; then
-  echo "ValueError: Type wrong_t is invalid, must be a file or device type" >&2
+  cat "$here/says" >&2
   exit 1
 fi
 "#;
@@ -45,6 +46,12 @@ fn deploy(host: &Host, bundle: &str) -> Said {
     let mut command = host.command(&format!("--bundle-location {bundle} -o json"));
     let path = format!("{}:/usr/bin:/bin", host.path("bin").display());
     Said::of(command.env("PATH", path).output().unwrap())
+}
+
+/// Has the programs refuse what contains `what`.
+fn refuse(host: &Host, what: &str, says: &str) {
+    fs::write(host.path("bin/refused"), what).unwrap();
+    fs::write(host.path("bin/says"), says).unwrap();
 }
 
 /// What the programs were told since the last look. The page's name stands for its path.
@@ -100,7 +107,7 @@ fn a_label_that_the_policy_refuses_leaves_the_earlier_revision_whole_with_its_la
     bundle(&host, "v2", "wrong_t");
     deploy(&host, "v1").succeeded();
     told(&host);
-    fs::write(host.path("bin/refused"), "wrong_t").unwrap();
+    refuse(&host, "wrong_t", "ValueError: Type wrong_t is invalid, must be a file or device type");
     let said = deploy(&host, "v2");
     let (code, _, message) = said.error();
     assert_eq!((said.event("Install"), code.as_str()), ("Failed".into(), "UnknownError"));
@@ -112,4 +119,42 @@ fn a_label_that_the_policy_refuses_leaves_the_earlier_revision_whole_with_its_la
     fs::remove_file(host.path("bin/refused")).unwrap();
     deploy(&host, "v2").succeeded();
     assert_eq!(host.read("www/page (1)"), "v2");
+}
+
+#[test]
+fn a_label_that_would_not_leave_the_policy_is_taken_out_by_the_next_installation() {
+    let host = host(true);
+    for (name, type_) in [("v1", "web_t"), ("v2", ""), ("v3", ""), ("v4", "")] {
+        bundle(&host, name, type_);
+    }
+    deploy(&host, "v1").succeeded();
+    told(&host);
+    let out = ["semanage import: fcontext -d 'EXPRESSION'"];
+    refuse(&host, "fcontext -d", "ValueError: Could not start semanage transaction");
+    deploy(&host, "v2").succeeded();
+    assert_eq!(told(&host), out);
+    let journal = host.read("root/sluice/journal");
+    assert!(journal.contains("is still in the policy, and the next installation tries again"), "{journal}");
+    fs::remove_file(host.path("bin/refused")).unwrap();
+    deploy(&host, "v3").succeeded();
+    assert_eq!(told(&host), out);
+    deploy(&host, "v4").succeeded();
+    assert_eq!(told(&host), Vec::<String>::new());
+}
+
+#[test]
+fn a_label_that_somebody_else_took_out_of_the_policy_is_gone() {
+    let host = host(true);
+    for (name, type_) in [("v1", "web_t"), ("v2", ""), ("v3", "")] {
+        bundle(&host, name, type_);
+    }
+    deploy(&host, "v1").succeeded();
+    told(&host);
+    refuse(&host, "fcontext -d", "ValueError: File context for /srv/page is not defined");
+    deploy(&host, "v2").succeeded();
+    let journal = host.read("root/sluice/journal");
+    assert!(!journal.contains("in the policy"), "{journal}");
+    told(&host);
+    deploy(&host, "v3").succeeded();
+    assert_eq!(told(&host), Vec::<String>::new());
 }

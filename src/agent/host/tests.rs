@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use EventName::{ApplicationStop, DownloadBundle};
+use EventName::{ApplicationStop, DownloadBundle, Install};
 use EventStatus::{Failed, InProgress, Succeeded};
 
 use super::*;
 use crate::agent::small_disk::SmallDisk;
-use crate::api::Assignment;
+use crate::appspec;
 
 /// A Deployment of a course of two events, in group `g`.
 fn assignment() -> Assignment {
@@ -121,4 +121,87 @@ async fn told_to_end_it_does_not_wait_for_room() {
     fill_journal(&host);
     host.cut.give();
     host.end_event("g", ApplicationStop, Ok(None), Lasting::Yes).await.unwrap_err();
+}
+
+/// Puts a revision's files in place as an event does, and says nothing of it in the journal.
+fn put_in_place(host: &Host, uid: &str) {
+    let bundle = tempfile::tempdir().unwrap();
+    std::fs::write(bundle.path().join("page"), uid).unwrap();
+    let target = host.root.path().join("www");
+    let text = format!(
+        "version: 0.0\nos: linux\nfile_exists_behavior: OVERWRITE\nfiles:\n  - source: page\n    destination: {}\n",
+        target.display()
+    );
+    let rules = appspec::Rules { may_leave_bundle: false };
+    let spec = appspec::read_server_by(text.as_bytes(), &appspec::Limits::default(), rules).unwrap();
+    let job = install::Job {
+        spec: &spec,
+        archive: bundle.path(),
+        state: &host.root.installed(),
+        group_id: "g",
+        deployment_id: "web-1",
+        deployment_uid: uid,
+        behavior: appspec::FileExists::Disallow,
+        options: &install::Options::default(),
+    };
+    install::install(&job).unwrap();
+}
+
+fn begin_install(host: &Host, uid: &str) {
+    let assignment =
+        Assignment { deployment_uid: uid.into(), course: vec![DownloadBundle, Install], ..assignment() };
+    host.journal().accept(&assignment).unwrap();
+    host.begin_event("g", Install, Lasting::Yes).unwrap();
+}
+
+/// Whose files stand, by the uid, and how Install ended.
+fn stands(host: &Host) -> (Option<String>, Option<EventStatus>) {
+    let standing = host.record("g").unwrap().standing;
+    (standing.map(|standing| standing.deployment_uid), status(host, Install))
+}
+
+#[tokio::test]
+async fn files_that_are_in_place_although_their_install_has_failed_are_told_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = open(folder.path()).await;
+    begin_install(&host, "u");
+    put_in_place(&host, "u");
+    // As when the last word of the installation's journal failed, and recovery went forward.
+    host.journal().end("g", Install, (Failed, None), clock::now(), Lasting::Yes).unwrap();
+    host.journal().finish("g", Failed, clock::now()).unwrap();
+    assert_eq!(stands(&host).0, None);
+    drop(host);
+    let host = open(folder.path()).await;
+    assert_eq!(stands(&host), (Some("u".into()), Some(Failed)));
+}
+
+#[tokio::test]
+async fn files_of_an_earlier_deployment_of_the_name_are_not_taken_for_the_later_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = open(folder.path()).await;
+    put_in_place(&host, "u-1");
+    begin_install(&host, "u-2");
+    drop(host);
+    let host = open(folder.path()).await;
+    assert_eq!(stands(&host), (None, Some(Failed)));
+    let event = host.record("g").unwrap().event(Install).unwrap().clone();
+    let message = event.diagnostics.unwrap().message;
+    assert!(message.ends_with("; the earlier revision is in place, whole"), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_in_place_is_told_later_where_the_disk_had_no_room_for_it_at_the_start() {
+    let Some(disk) = SmallDisk::of(64, 100) else { return };
+    let root = disk.path().join("root");
+    let host = open(&root).await;
+    begin_install(&host, "u");
+    put_in_place(&host, "u");
+    let ballast = fill(&disk);
+    fill_journal(&host);
+    drop(host);
+    let host = open(&root).await;
+    assert_eq!(stands(&host), (None, Some(InProgress)));
+    std::fs::remove_file(ballast).unwrap();
+    host.put_owed_on_record().unwrap();
+    assert_eq!(stands(&host), (Some("u".into()), Some(Failed)));
 }

@@ -92,6 +92,21 @@ pub enum Error {
         /// Line of the permission.
         line: usize,
     },
+    /// The host's directory service did not say whether it has a user or a group.
+    #[error(
+        "line {line}: getent did not say within {} s whether this host has the {kind} {name:?}; see to the directory service that nsswitch.conf names, then deploy again",
+        .patience.as_secs()
+    )]
+    AccountUnanswered {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// Line of the permission.
+        line: usize,
+        /// How long it was waited for.
+        patience: std::time::Duration,
+    },
     /// A mode with set-id bits for files.
     #[error(
         "line {line}: mode {mode:04o} would set the set-id bits of files below {object}; leave them out, or allow them in the agent's configuration"
@@ -195,6 +210,7 @@ impl Error {
             Self::NameNotUtf8(_) => "NameNotUtf8",
             Self::TooManyFiles(_) => "TooManyFiles",
             Self::UnknownAccount { .. } => "UnknownAccount",
+            Self::AccountUnanswered { .. } => "AccountUnanswered",
             Self::SetIdMode { .. } => "SetIdMode",
             Self::PermissionTwice { .. } => "PermissionTwice",
             Self::PatternOnFile { .. } => "PatternOnFile",

@@ -47,6 +47,8 @@ pub struct Job<'a> {
     pub group_id: &'a str,
     /// The Deployment's name.
     pub deployment_id: &'a str,
+    /// Its uid, by which it is told from a later one of that name.
+    pub deployment_uid: &'a str,
     /// What happens to files that are there and not the group's, where the AppSpec does not say.
     pub behavior: FileExists,
     /// Opt-outs.
@@ -83,13 +85,27 @@ pub struct Report {
     pub warnings: Vec<String>,
 }
 
+/// Which Deployment's an installation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    name: String,
+    uid: String,
+}
+
+impl Whose {
+    /// True if it is that one's. By its name alone only where no uid was written.
+    pub fn is(&self, name: &str, uid: &str) -> bool {
+        if self.uid.is_empty() { self.name == name } else { self.uid == uid }
+    }
+}
+
 /// What became of an installation that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     /// The group.
     pub group_id: String,
     /// The Deployment that was cut off.
-    pub deployment_id: String,
+    pub deployment: Whose,
     /// True if the new revision is in place, false if the old one is.
     pub is_installed: bool,
     /// What is worth knowing, one sentence each.
@@ -115,8 +131,12 @@ pub fn recover(state: &Path) -> Result<Recoveries, Error> {
 }
 
 /// The Deployment whose files a group has in place; nothing if it never installed anything.
-pub fn standing(state: &Path, group: &str) -> Result<Option<String>, Error> {
-    Ok(record::Record::header_at(&record::path_of(state, group))?.map(|header| header.deployment))
+pub fn standing(state: &Path, group: &str) -> Result<Option<Whose>, Error> {
+    Ok(record::Record::header_at(&record::path_of(state, group))?.map(whose))
+}
+
+fn whose(header: work::Header) -> Whose {
+    Whose { name: header.deployment, uid: header.deployment_uid }
 }
 
 /// How many warnings are told.
@@ -250,8 +270,8 @@ fn recover_group(host: &Host<'_>, state: &Path, group: &str) -> Result<Option<Re
     };
     let Work { header, .. } = work;
     Ok(Some(Recovered {
-        group_id: header.group,
-        deployment_id: header.deployment,
+        group_id: header.group.clone(),
+        deployment: whose(header),
         is_installed,
         warnings: shortened(warnings),
     }))

@@ -132,6 +132,7 @@ impl Plan {
             version: VERSION,
             group: job.group_id.to_owned(),
             deployment: job.deployment_id.to_owned(),
+            deployment_uid: job.deployment_uid.to_owned(),
             token: token().map_err(Error::host("read random bytes for", Path::new("new names")))?,
         };
         let record = Record { header: Some(header.clone()), ..Record::default() };

@@ -32,8 +32,12 @@ enum Line {
     Label(Box<str>),
     /// A path that another group has taken over.
     Taken { group: String, path: Arc<str> },
-    /// Everything that was leaving is gone, but for these paths; so are labels.
-    Settled { kept: HashSet<Arc<str>> },
+    /// Everything that was leaving is gone, but for these paths; so are labels, but for those of these.
+    Settled {
+        kept: HashSet<Arc<str>>,
+        #[serde(default, skip_serializing_if = "HashSet::is_empty")]
+        labels: HashSet<Box<str>>,
+    },
 }
 
 /// What a group has.
@@ -89,9 +93,9 @@ impl Record {
                 Line::Taken { group, path } => {
                     record.taken.insert(path, group);
                 }
-                Line::Settled { kept } => {
+                Line::Settled { kept, labels } => {
                     record.leaving.retain(|entry| kept.contains(entry.path()));
-                    record.leaving_labels.clear();
+                    record.leaving_labels.retain(|path| labels.contains(path));
                 }
             }
             Ok(())
@@ -132,9 +136,14 @@ impl Record {
     }
 }
 
-/// Says that what was leaving is gone, but for `kept`.
-pub fn settle(steps: &Steps, path: &Path, kept: HashSet<Arc<str>>) -> Result<(), Error> {
-    lines::append(steps, path, &Line::Settled { kept }).map_err(|(error, _)| error)
+/// Says that what was leaving is gone, but for `kept`, and for the `labels` of these paths.
+pub fn settle(
+    steps: &Steps,
+    path: &Path,
+    kept: HashSet<Arc<str>>,
+    labels: HashSet<Box<str>>,
+) -> Result<(), Error> {
+    lines::append(steps, path, &Line::Settled { kept, labels }).map_err(|(error, _)| error)
 }
 
 /// Says that another group has taken over some of a group's paths.

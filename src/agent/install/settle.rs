@@ -45,8 +45,8 @@ fn try_to_settle(host: &Host<'_>, state: &Path, work: &Work, settled: &mut Settl
     let others = record::others(state, group)?;
     give_away(host, state, work, &others)?;
     let kept = remove_leaving(host, &record, &others, settled)?;
-    forget_labels(host, &record, settled)?;
-    record::settle(host.steps(), &path, kept)?;
+    let labels = forget_labels(host, &record, settled)?;
+    record::settle(host.steps(), &path, kept, labels)?;
     lines::remove(host.steps(), &journal::path_of(state, group))?;
     lines::sync_directory(host.steps(), &path)
 }
@@ -150,12 +150,20 @@ fn remove(host: &Host<'_>, entry: &Entry) -> Result<bool, Error> {
     if entry.is_directory() { host.remove_directory(entry.path()) } else { host.remove_file(entry.path()) }
 }
 
-/// Takes labels of paths that are the group's no more out of the policy.
-fn forget_labels(host: &Host<'_>, record: &Record, settled: &mut Settled) -> Result<(), Error> {
-    let Some(first) = record.leaving_labels.first() else { return Ok(()) };
+/// Takes labels of paths that are the group's no more out of the policy; gives the paths of those that would not go, for the next installation.
+fn forget_labels(
+    host: &Host<'_>,
+    record: &Record,
+    settled: &mut Settled,
+) -> Result<HashSet<Box<str>>, Error> {
+    let Some(first) = record.leaving_labels.first() else { return Ok(HashSet::new()) };
     host.steps().step().map_err(Error::host("take the label off", &**first))?;
-    if let Err(error) = permissions::forget(record.leaving_labels.iter().map(|path| &**path)) {
-        settled.warnings.push(error.to_string());
+    let mut left = HashSet::new();
+    for (path, error) in permissions::forget_each(&record.leaving_labels) {
+        settled.warnings.push(format!(
+            "the SELinux label of {path} is still in the policy, and the next installation tries again: {error}"
+        ));
+        left.insert(path);
     }
-    Ok(())
+    Ok(left)
 }

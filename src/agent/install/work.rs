@@ -19,6 +19,9 @@ pub struct Header {
     pub group: String,
     /// The Deployment's name.
     pub deployment: String,
+    /// Its uid: a later one may have its name. Empty in files of an agent that did not write it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub deployment_uid: String,
     /// Part of the names that new files have until they are switched; no two installations have the same.
     pub token: String,
 }

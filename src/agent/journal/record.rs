@@ -262,10 +262,14 @@ impl Record {
         });
     }
 
-    /// What lies here where that is not what is installed: a Deployment that failed or was stopped behind Install.
+    /// What lies here where that is not what is installed: a Deployment that failed or was stopped behind Install. One that is under way may
+    /// still be well.
     pub fn half_way(&self) -> Option<&Standing> {
         let installed = self.installed.as_ref().map(|installed| &installed.deployment_uid);
-        self.standing.as_ref().filter(|standing| installed != Some(&standing.deployment_uid))
+        let under_way = self.end.is_none().then_some(&self.assignment.deployment_uid);
+        let standing = self.standing.as_ref()?;
+        let uid = Some(&standing.deployment_uid);
+        (uid != installed && uid != under_way).then_some(standing)
     }
 
     /// Only so much is kept as is ever told.

@@ -5,6 +5,22 @@ use std::fs;
 use super::*;
 use crate::agent::small_disk::SmallDisk;
 use crate::api::HostEvent;
+use crate::api::deployment_status::Diagnostics;
+
+impl Journal {
+    /// Puts the end of an event on record, as the host does.
+    pub fn end(
+        &mut self,
+        group: &str,
+        event: EventName,
+        end: (EventStatus, Option<Diagnostics>),
+        time: Timestamp,
+        lasting: Lasting,
+    ) -> Result<(), Error> {
+        let (status, diagnostics) = end;
+        self.write(Entry::Ended { group: group.into(), event, status, time, diagnostics }, lasting)
+    }
+}
 
 fn assignment(group: &str, uid: &str) -> Assignment {
     use EventName::*;

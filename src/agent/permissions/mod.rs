@@ -15,9 +15,9 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use acl::{Place, access_list, default_list};
-pub use names::{group_id, user_id};
+pub use names::{PATIENCE, Unanswered, group_id, user_id};
 pub use pattern::{is_direct_match, is_match};
-pub use selinux::{Label, forget, is_available, label, unlabel};
+pub use selinux::{Label, forget_each, is_available, label, unlabel};
 
 /// Where the kernel keeps an access control list.
 const ACCESS: &str = "system.posix_acl_access";

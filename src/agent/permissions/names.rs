@@ -4,36 +4,74 @@
 //! program it would load the host's modules for directories, which are another version's.
 
 use std::fs;
+use std::io::Read;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// How long a directory service may take to answer.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The directory service has not answered in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unanswered;
 
 /// The user's number; nothing if the host has no such user.
-pub fn user_id(name: &str) -> Option<u32> {
+pub fn user_id(name: &str) -> Result<Option<u32>, Unanswered> {
     number("passwd", name)
 }
 
 /// The group's number; nothing if the host has no such group.
-pub fn group_id(name: &str) -> Option<u32> {
+pub fn group_id(name: &str) -> Result<Option<u32>, Unanswered> {
     number("group", name)
 }
 
-fn number(database: &str, name: &str) -> Option<u32> {
+fn number(database: &str, name: &str) -> Result<Option<u32>, Unanswered> {
     // `+` and `-` lead into a directory service.
     if name.is_empty() || name.starts_with(['-', '+']) {
-        return None;
+        return Ok(None);
     }
     let file = fs::read(format!("/etc/{database}")).unwrap_or_default();
-    find(&String::from_utf8_lossy(&file), name).or_else(|| ask(database, name))
+    match find(&String::from_utf8_lossy(&file), name) {
+        None => ask(database, name),
+        found => Ok(found),
+    }
 }
 
 /// Asks the host's own resolver. A number is no name: getent would take one for an id.
-fn ask(database: &str, name: &str) -> Option<u32> {
+fn ask(database: &str, name: &str) -> Result<Option<u32>, Unanswered> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+        return Ok(None);
     }
-    let asked =
-        Command::new("getent").args([database, name]).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let output = asked.ok().filter(|output| output.status.success())?;
-    find(&String::from_utf8_lossy(&output.stdout), name)
+    let said = said(Command::new("getent").args([database, name]), PATIENCE)?;
+    Ok(find(&String::from_utf8_lossy(&said), name))
+}
+
+/// What a program says; nothing from one that fails, or cannot be run. It is killed when it has said nothing for that long.
+fn said(command: &mut Command, patience: Duration) -> Result<Vec<u8>, Unanswered> {
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut child) = spawned else { return Ok(vec![]) };
+    let (sender, said) = mpsc::channel();
+    if let Some(mut stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut bytes = vec![];
+            let _ = stdout.read_to_end(&mut bytes);
+            // Nobody listens any more if it took too long.
+            let _ = sender.send(bytes);
+        });
+    }
+    let heard = said.recv_timeout(patience);
+    if heard == Err(RecvTimeoutError::Timeout) {
+        // It has ended by itself, if that fails.
+        let _ = child.kill();
+    }
+    let has_succeeded = child.wait().is_ok_and(|status| status.success());
+    match heard {
+        Err(RecvTimeoutError::Timeout) => Err(Unanswered),
+        Ok(bytes) if has_succeeded => Ok(bytes),
+        _ => Ok(vec![]),
+    }
 }
 
 /// The third field of the line of that name: `NAME:x:NUMBER:…`.
@@ -50,12 +88,21 @@ mod tests {
 
     #[test]
     fn names_have_numbers_and_numbers_are_no_names() {
-        assert_eq!(user_id("root"), Some(0));
-        assert_eq!(group_id("root"), Some(0));
-        assert_eq!(ask("passwd", "root"), Some(0));
+        assert_eq!(user_id("root"), Ok(Some(0)));
+        assert_eq!(group_id("root"), Ok(Some(0)));
+        assert_eq!(ask("passwd", "root"), Ok(Some(0)));
         for nobody in ["no-such-user-here", "0", "-i", "+", ""] {
-            assert_eq!((user_id(nobody), group_id(nobody)), (None, None), "{nobody}");
+            assert_eq!((user_id(nobody), group_id(nobody)), (Ok(None), Ok(None)), "{nobody}");
         }
+    }
+
+    #[test]
+    fn a_directory_service_that_does_not_answer_is_not_waited_for() {
+        let waited = said(Command::new("sleep").arg("600"), Duration::from_millis(50));
+        assert_eq!(waited, Err(Unanswered));
+        assert_eq!(said(Command::new("sh").args(["-c", "echo yes"]), PATIENCE), Ok(b"yes\n".to_vec()));
+        assert_eq!(said(Command::new("sh").args(["-c", "echo yes; exit 2"]), PATIENCE), Ok(vec![]));
+        assert_eq!(said(&mut Command::new("no-such-program-here"), PATIENCE), Ok(vec![]));
     }
 
     #[test]

@@ -64,8 +64,24 @@ pub fn unlabel<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Result<(), E
     restore(paths.filter(|path| std::path::Path::new(path).symlink_metadata().is_ok()))
 }
 
+/// Takes the labels of these paths out of the policy; what one refuses holds up no other. Gives those that are still in it, each with what was
+/// said.
+pub fn forget_each(paths: &[Box<str>]) -> Vec<(Box<str>, Error)> {
+    let Err(first) = forget(paths.iter().map(|path| &**path)) else { return vec![] };
+    if let [only] = paths {
+        return if is_unknown(&first) { vec![] } else { vec![(only.clone(), first)] };
+    }
+    // One transaction takes all of them or none.
+    paths.iter().flat_map(|path| forget_each(std::slice::from_ref(path))).collect()
+}
+
+/// True if the policy had no label for the path: somebody else has taken it out.
+fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::SelinuxFailed { said, .. } if said.contains("is not defined"))
+}
+
 /// Takes the labels of these paths out of the policy.
-pub fn forget<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+fn forget<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), Error> {
     let line = |path: &str| format!("fcontext -d {}\n", quoted(&expression(path)));
     let commands: String = paths.map(line).collect();
     if commands.is_empty() { Ok(()) } else { import(&commands) }
@@ -90,6 +106,7 @@ fn run(program: &'static str, arguments: &[&str], input: &[u8]) -> Result<(), Er
     let spawned = Command::new(program)
         .args(arguments)
         .env("PATH", path)
+        .env("LC_ALL", "C")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

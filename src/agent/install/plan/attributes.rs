@@ -7,8 +7,8 @@ use super::super::entry::Entry;
 use super::super::error::Error;
 use super::super::walk::{Wanted, real_path};
 use crate::agent::permissions::{
-    Attributes, Label, Place, access_list, default_list, group_id, is_available, is_direct_match, is_match,
-    user_id,
+    Attributes, Label, PATIENCE, Place, Unanswered, access_list, default_list, group_id, is_available,
+    is_direct_match, is_match, user_id,
 };
 use crate::appspec::{AclKind, Permission};
 
@@ -193,7 +193,9 @@ impl Resolved {
 
 fn account(kind: &'static str, name: &str, line: usize) -> Result<u32, Error> {
     let id = if kind == "user" { user_id(name) } else { group_id(name) };
-    id.ok_or_else(|| Error::UnknownAccount { kind, name: name.to_owned(), line })
+    let unanswered =
+        |Unanswered| Error::AccountUnanswered { kind, name: name.to_owned(), line, patience: PATIENCE };
+    id.map_err(unanswered)?.ok_or_else(|| Error::UnknownAccount { kind, name: name.to_owned(), line })
 }
 
 /// The object as paths on the host are known here: its directory without links.

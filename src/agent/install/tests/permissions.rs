@@ -109,7 +109,7 @@ fn the_owner_comes_before_the_mode() {
     (permission.owner, permission.group, permission.mode) =
         (Some("nobody".into()), Some("root".into()), Some(0o4710));
     world.install(&one, &world.spec(&[("a", "srv")], vec![permission])).unwrap();
-    let nobody = crate::agent::permissions::user_id("nobody").unwrap();
+    let nobody = crate::agent::permissions::user_id("nobody").unwrap().unwrap();
     assert_eq!(world.seen()["srv/x"], format!("4710 {nobody}:0 \"\""));
     assert_eq!(world.seen()["srv/d"], format!("4710 {nobody}:0 directory"));
     assert!(world.seen()["srv"].starts_with("755 0:0"), "the object itself is not meant");

@@ -119,6 +119,7 @@ impl World {
             state: &self.state(),
             group_id: &self.group,
             deployment_id: "d-1",
+            deployment_uid: "u-1",
             behavior: self.behavior,
             options: &self.options,
         };
