@@ -47,6 +47,7 @@ pub fn plan(job: &Job<'_>, host: &Host<'_>) -> Result<Plan, Error> {
     let present = Present::new(host, &before, &others, behavior);
     let mut planning =
         Planning { plan: Plan::empty(job)?, present, permissions: &mut permissions, conflicts: Vec::new() };
+    planning.plan.expect(wanted.len());
     for wanted in wanted {
         planning.take(wanted)?;
     }
@@ -153,6 +154,13 @@ impl Plan {
             record,
             report: Report::default(),
         })
+    }
+
+    /// Makes room for so many items at once: lists that double as they grow would take a host's memory twice.
+    fn expect(&mut self, items: usize) {
+        self.work.items.reserve_exact(items);
+        self.folders.reserve_exact(items);
+        self.given.reserve_exact(items);
     }
 
     /// What of the revision before is not in this one, leaves.

@@ -100,6 +100,7 @@ impl Record {
             }
             Ok(())
         })?;
+        record.own.shrink_to_fit();
         Ok(record)
     }
 
