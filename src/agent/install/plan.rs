@@ -47,7 +47,7 @@ pub fn plan(job: &Job<'_>, host: &Host<'_>) -> Result<Plan, Error> {
     let present = Present::new(host, &before, &others, behavior);
     let mut planning =
         Planning { plan: Plan::empty(job)?, present, permissions: &mut permissions, conflicts: Vec::new() };
-    planning.plan.expect(wanted.len());
+    planning.plan.make_room(wanted.len());
     for wanted in wanted {
         planning.take(wanted)?;
     }
@@ -157,7 +157,7 @@ impl Plan {
     }
 
     /// Makes room for so many items at once: lists that double as they grow would take a host's memory twice.
-    fn expect(&mut self, items: usize) {
+    fn make_room(&mut self, items: usize) {
         self.work.items.reserve_exact(items);
         self.folders.reserve_exact(items);
         self.given.reserve_exact(items);
