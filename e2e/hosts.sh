@@ -17,6 +17,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/cluster/all.sh"
 HOSTS="$STATE/hosts"
 HOST_GATEWAY=10.99.1.1
 BRIDGE=hosts
+# Given, or a bridge takes the lowest of its ports': then the gateway's would change whenever a host comes or goes, and the others would send
+# to the old one for a minute.
+BRIDGE_MAC=02:10:99:01:00:01
 
 main() {
   local verb=${1:-} name=${2:-}
@@ -65,7 +68,7 @@ make_bridge() {
   exec 7>"$STATE/hosts.lock"
   flock 7
   if ! "${ENTER[@]}" ip link show "$BRIDGE" >/dev/null 2>&1; then
-    "${ENTER[@]}" ip link add "$BRIDGE" type bridge
+    "${ENTER[@]}" ip link add "$BRIDGE" address "$BRIDGE_MAC" type bridge
     "${ENTER[@]}" ip addr add "$HOST_GATEWAY/24" dev "$BRIDGE"
     "${ENTER[@]}" ip link set "$BRIDGE" up
   fi
