@@ -116,10 +116,16 @@ async fn killed_in_download(story: &Story, fleet: &Fleet) {
     story.until(DEPLOYMENT, "in-download", "one of the hosts is done", is_half_done).await;
     let mut stalled = 0;
     for (host, name) in fleet.names.iter().enumerate() {
-        if standing(story, name, "web").await["event"] == "DownloadBundle" {
+        if standing(story, name, "web").await["status"] != "Succeeded" {
             stalled = host;
         }
     }
+    // It may have been too busy to say so yet.
+    let downloads = |i: &Value| {
+        let said = i["status"]["assignments"].as_array().cloned().unwrap_or_default();
+        said.iter().any(|a| a["deployment"] == "in-download" && a["event"] == "DownloadBundle")
+    };
+    story.until(INSTANCE, &fleet.names[stalled], "it downloads", downloads).await;
     fleet.happens("kill-agent", stalled);
     let message = failed_by_a_kill(story, fleet, "in-download", "DownloadBundle", stalled).await;
     assert!(!message.contains("script"), "{message}");
