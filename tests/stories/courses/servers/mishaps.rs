@@ -116,8 +116,9 @@ async fn killed_in_download(story: &Story, fleet: &Fleet) {
     story.until(DEPLOYMENT, "in-download", "one of the hosts is done", is_half_done).await;
     let mut stalled = 0;
     for (host, name) in fleet.names.iter().enumerate() {
-        if standing(story, name, "web").await["status"] != "Succeeded" {
-            stalled = host;
+        let said = standing(story, name, "web").await;
+        if said["deployment"] == "in-download" && said["status"] == "Succeeded" {
+            stalled = 1 - host;
         }
     }
     // It may have been too busy to say so yet.
