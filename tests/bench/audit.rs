@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -156,14 +156,28 @@ impl Request {
 
 /// Every request that a log has, each once; panics unless it is at level Metadata.
 pub fn requests(path: &Path) -> impl Iterator<Item = Request> {
-    let lines = BufReader::new(File::open(path).expect("an audit log")).lines();
-    lines.filter_map(|line| {
+    let files = files(path).into_iter().map(|file| File::open(file).expect("an audit log"));
+    files.flat_map(|file| BufReader::new(file).lines()).filter_map(|line| {
         // The last line may still be in the making when the API server is read.
         let request = serde_json::from_str::<Request>(&line.expect("a line")).ok()?;
         assert_eq!(request.level, "Metadata", "the audit policy is not the one that was meant");
         let once = if request.is_watch() { "ResponseStarted" } else { "ResponseComplete" };
         (request.stage == once).then_some(request)
     })
+}
+
+/// The log's files, the oldest first: the API server puts a full one aside, and names it by the time.
+fn files(path: &Path) -> Vec<PathBuf> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a log has a name");
+    let folder = path.parent().and_then(|folder| std::fs::read_dir(folder).ok()).expect("a log has a folder");
+    let aside = folder.flatten().map(|entry| entry.path()).filter(|file| {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(&format!("{stem}-")) && name.ends_with(".log")
+    });
+    let mut files: Vec<PathBuf> = aside.collect();
+    files.sort();
+    files.push(path.to_owned());
+    files
 }
 
 /// The requests of one run.
