@@ -21,8 +21,9 @@ fn assignment() -> Assignment {
     }
 }
 
+/// In turn: a process that another test is just starting holds, until its exec, what this one had open and has closed.
 async fn open(root: &Path) -> Host {
-    let root = Root::open(root, "test", false).unwrap();
+    let root = Root::open(root, "test", true).unwrap();
     Host::open(root, Settings::default()).await.unwrap()
 }
 
