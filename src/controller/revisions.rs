@@ -130,6 +130,6 @@ fn fact(error: &source::Error) -> RevisionFact {
     if error.is_lasting() {
         RevisionFact::Invalid { reason, message }
     } else {
-        RevisionFact::Missing { reason, message }
+        RevisionFact::NotReady { reason, message }
     }
 }

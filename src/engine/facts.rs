@@ -61,11 +61,18 @@ pub enum RevisionFact {
     NotRead,
     /// The content.
     Content(String),
-    /// It is not there.
+    /// A reference of the cluster is not there, or may not be read.
     Missing {
         /// CamelCase.
         reason: &'static str,
         /// What is missing, and the cure.
+        message: String,
+    },
+    /// What lies outside the cluster cannot be had now.
+    NotReady {
+        /// CamelCase.
+        reason: &'static str,
+        /// What went wrong, and the cure.
         message: String,
     },
     /// It cannot be used, now or later.

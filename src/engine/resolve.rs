@@ -6,7 +6,6 @@ pub use super::app_spec::Spec;
 use super::draft::digest;
 use super::facts::{Facts, RevisionFact, RouteFact, RuleFact};
 use super::scope::{self, Lost, Scope};
-use super::server::closing::WITHHELD;
 use super::service::snapshot;
 use super::weights::{self, Pair};
 use super::{server, shift, words};
@@ -57,10 +56,9 @@ pub fn revision(
     }
     let content = match fact {
         RevisionFact::Content(content) => content,
-        RevisionFact::Missing { reason, message } => {
-            let is_reference = source.config_map.is_some() || WITHHELD.contains(reason);
-            let obstacle = if is_reference { Obstacle::Missing } else { Obstacle::NotReady };
-            return Err(obstacle(reason, message.clone()));
+        RevisionFact::Missing { reason, message } => return Err(Obstacle::Missing(reason, message.clone())),
+        RevisionFact::NotReady { reason, message } => {
+            return Err(Obstacle::NotReady(reason, message.clone()));
         }
         RevisionFact::Invalid { reason, message } => return Err(Obstacle::Invalid(reason, message.clone())),
         RevisionFact::NotRead => return Err(Obstacle::Unknown),
