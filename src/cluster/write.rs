@@ -54,6 +54,14 @@ where
     answer.map_err(|e| e.of(describe::<K>(&namespace, &name)))
 }
 
+/// The operations by which a JSON Patch is valid only on that object, at that version.
+pub fn untouched(uid: &str, version: &str) -> Vec<Value> {
+    vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": uid}),
+        json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
+    ]
+}
+
 /// Applies a JSON Patch. Its own `test` operations say on what it is valid. Answers the new version.
 pub async fn patch_json<K>(
     client: &Client,
@@ -128,10 +136,7 @@ impl Seen {
     where
         K: Resource<DynamicType = ()>,
     {
-        let mut guarded = vec![
-            json!({"op": "test", "path": "/metadata/uid", "value": self.uid}),
-            json!({"op": "test", "path": "/metadata/resourceVersion", "value": self.version}),
-        ];
+        let mut guarded = untouched(&self.uid, &self.version);
         guarded.extend(operations);
         patch_json::<K>(client, &self.namespace, &self.name, &guarded).await
     }

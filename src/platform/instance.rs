@@ -42,15 +42,8 @@ impl Host {
     }
 }
 
-fn tests(uid: &str, version: &str) -> Vec<Value> {
-    vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": uid}),
-        json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
-    ]
-}
-
 fn operations(assign: &Assign, sealed: Option<&str>) -> Vec<Value> {
-    let mut operations = tests(&assign.uid, &assign.version);
+    let mut operations = write::untouched(&assign.uid, &assign.version);
     let list = "/spec/assignments";
     let at = |index: usize| format!("{list}/{index}");
     let set = |path: String, value: Value| json!({"op": "add", "path": path, "value": value});
@@ -100,7 +93,7 @@ pub async fn assign(
 
 fn conditions(host: &Host, ready: &Condition) -> Vec<Value> {
     let version = host.resource_version().unwrap_or_default();
-    let mut operations = tests(&host.uid().unwrap_or_default(), &version);
+    let mut operations = write::untouched(&host.uid().unwrap_or_default(), &version);
     let others = host.conditions.iter().filter(|c| c.type_ != ready.type_);
     let all: Vec<&Condition> = others.chain([ready]).collect();
     operations.push(match host.has_status {

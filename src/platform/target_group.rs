@@ -40,11 +40,8 @@ pub async fn create(client: &Client, namespace: &str, new: &NewTargetGroup) -> R
 }
 
 fn operations(change: &PointService) -> Vec<Value> {
-    let mut operations = vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": change.uid}),
-        json!({"op": "test", "path": "/metadata/resourceVersion", "value": change.version}),
-        json!({"op": "add", "path": "/spec/selector", "value": change.selector}),
-    ];
+    let mut operations = write::untouched(&change.uid, &change.version);
+    operations.push(json!({"op": "add", "path": "/spec/selector", "value": change.selector}));
     if let Some(port) = &change.target_port {
         let value = number_or_name(port);
         let at = |index: usize| format!("/spec/ports/{index}/targetPort");

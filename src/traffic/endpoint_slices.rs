@@ -67,6 +67,18 @@ struct ReadPort {
     port: Option<i32>,
 }
 
+impl ReadEndpoint {
+    /// The name of its host.
+    fn host(&self) -> &str {
+        self.target_ref.as_ref().map_or("", |target| &target.name)
+    }
+
+    /// True if it gets traffic.
+    fn is_ready(&self) -> bool {
+        self.conditions.ready != Some(false)
+    }
+}
+
 impl HostSlice {
     /// Drops what is not needed.
     pub fn pruned(self) -> Self {
@@ -83,10 +95,9 @@ impl HostSlice {
         self.labels().get(GROUP_UID_LABEL).map(String::as_str)
     }
 
-    /// How a host stands there: true if it gets traffic; `None` if it is not there.
-    pub fn holds(&self, host: &str) -> Option<bool> {
-        let is_of = |e: &&ReadEndpoint| e.target_ref.as_ref().is_some_and(|t| t.name == host);
-        self.endpoints.iter().flatten().find(is_of).map(|e| e.conditions.ready != Some(false))
+    /// The hosts that stand there, and whether each gets traffic.
+    pub fn hosts(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.endpoints.iter().flatten().map(|e| (e.host(), e.is_ready()))
     }
 
     /// The slice as the engine sees it.
@@ -98,7 +109,7 @@ impl HostSlice {
                 uid: host.uid,
                 address: e.addresses.first().cloned().unwrap_or_default(),
                 zone: e.zone.clone().unwrap_or_default(),
-                is_ready: e.conditions.ready != Some(false),
+                is_ready: e.is_ready(),
             }
         };
         let port = |p: &ReadPort| PortFact {
@@ -200,12 +211,9 @@ pub async fn set(client: &Client, namespace: &str, set: &SetSlice) -> Result<Opt
         ],
         uid => vec![json!({"op": "add", "path": GROUP_UID_PATH, "value": uid})],
     };
-    let mut operations = vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": seen.uid}),
-        json!({"op": "test", "path": "/metadata/resourceVersion", "value": seen.version}),
-        json!({"op": "add", "path": "/endpoints", "value": value["endpoints"]}),
-        json!({"op": "add", "path": "/ports", "value": value["ports"]}),
-    ];
+    let mut operations = write::untouched(&seen.uid, &seen.version);
+    operations.push(json!({"op": "add", "path": "/endpoints", "value": value["endpoints"]}));
+    operations.push(json!({"op": "add", "path": "/ports", "value": value["ports"]}));
     operations.extend(whose);
     write::patch_json::<HostSlice>(client, namespace, &set.name, &operations).await
 }
@@ -266,7 +274,7 @@ mod tests {
         let fact = read.fact();
         assert_eq!((&fact.endpoints, &fact.ports), (&set.endpoints, &set.ports));
         assert_eq!((read.service(), read.group_uid()), ("web", Some("g")));
-        assert_eq!((read.holds("a"), read.holds("b"), read.holds("c")), (Some(true), Some(false), None));
+        assert_eq!(read.hosts().collect::<Vec<_>>(), [("a", true), ("b", false)]);
     }
 
     #[test]
