@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
+use zeroize::Zeroizing;
 
 use crate::cluster::Error;
 use crate::cluster::expectations::ObjectKey;
@@ -25,8 +26,8 @@ struct Batch<'a> {
     context: &'a Arc<Context>,
     key: &'a ObjectKey,
     facts: &'a Facts,
-    /// The data of the revision's Secret.
-    secret: Option<BTreeMap<String, ByteString>>,
+    /// What is sealed to each host of the revision's Secret, or why there is nothing.
+    credentials: Option<Result<Zeroizing<Vec<u8>>, String>>,
     decided: Timestamp,
 }
 
@@ -39,12 +40,12 @@ pub async fn carry_out(
     decided: Timestamp,
 ) -> Result<(), Error> {
     let sealing = writes.iter().find_map(sealing_of).cloned();
-    let secret = match &sealing {
+    let credentials = match &sealing {
         None => None,
         Some(sealing) => {
             let found = secrets::read(context, &key.namespace, secrets::OF_REVISION, &sealing.secret).await?;
             match found {
-                Found::Data(data) => Some(data),
+                Found::Data(data) => Some(credentials_of(facts, &data)),
                 Found::Withheld(reason, cure) => {
                     withhold(context, key, (reason, cure));
                     None
@@ -53,19 +54,27 @@ pub async fn carry_out(
         }
     };
     // Who needs no Secret is not held back by it.
-    let is_withheld = sealing.is_some() && secret.is_none();
+    let is_withheld = sealing.is_some() && credentials.is_none();
     if !is_withheld {
         context.withheld_secrets.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
     let writes: Vec<Assign> =
         writes.into_iter().filter(|w| !is_withheld || sealing_of(w).is_none()).collect();
-    let batch = Batch { context, key, facts, secret, decided };
+    let batch = Batch { context, key, facts, credentials, decided };
     let outcomes: Vec<Result<(), Error>> = futures::stream::iter(writes)
         .map(|write| batch.write(write))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
     outcomes.into_iter().collect()
+}
+
+/// What the revision's source needs of a Secret's data.
+fn credentials_of(facts: &Facts, data: &BTreeMap<String, ByteString>) -> Result<Zeroizing<Vec<u8>>, String> {
+    let revision = facts.deployment.status.as_ref().and_then(|s| s.revision.as_ref());
+    let picked = revision.and_then(|r| Credentials::pick(&r.source, data).transpose());
+    let picked = picked.ok_or("the revision names no Secret")?;
+    picked.and_then(|credentials| credentials.to_json()).map_err(|e| e.to_string())
 }
 
 fn sealing_of(write: &Assign) -> Option<&Sealing> {
@@ -117,14 +126,9 @@ impl Batch<'_> {
 
     /// Credentials for one host and one deployment: nobody else can open them.
     fn seal(&self, write: &Assign, sealing: &Sealing) -> Result<String, String> {
-        let none = BTreeMap::new();
-        let data = self.secret.as_ref().unwrap_or(&none);
-        let revision = self.facts.deployment.status.as_ref().and_then(|s| s.revision.as_ref());
-        let revision = revision.map(|r| r.source.clone()).unwrap_or_default();
-        let picked = Credentials::pick(&revision, data).map_err(|e| e.to_string())?;
-        let json = picked.ok_or("the revision names no Secret")?.to_json().map_err(|e| e.to_string())?;
+        let json = self.credentials.as_ref().ok_or("the revision names no Secret")?.as_ref()?;
         let bound = sealing::binding(&write.uid, self.facts.deployment.uid());
-        sealing::seal(&sealing.key, &bound, &json).map_err(|e| e.to_string())
+        sealing::seal(&sealing.key, &bound, json).map_err(|e| e.to_string())
     }
 
     /// A host that is refused its assignment fails with these words at the next look. One that has it is asked for again, after
