@@ -1,6 +1,6 @@
 //! What a host does next for a Deployment, and whose script an event runs. Pure.
 
-use super::journal::{Record, is_agents};
+use super::journal::Record;
 use super::layout::Mark;
 use crate::api::{EventName, EventStatus};
 
@@ -36,7 +36,7 @@ pub fn next(record: &Record, orders: Orders) -> Next {
     if course.iter().any(|name| has_failed(*name)) {
         return Next::Finish(EventStatus::Failed);
     }
-    let due = course.iter().position(|name| is_agents(*name) && record.event(*name).is_none());
+    let due = course.iter().position(|name| name.is_agents() && record.event(*name).is_none());
     let Some(due) = due else { return Next::Finish(EventStatus::Succeeded) };
     if orders.stop {
         return Next::Finish(EventStatus::Skipped);
@@ -135,7 +135,7 @@ mod tests {
                 assert_eq!(next(&record(&BALANCED, &ended), through(order)), Next::Wait);
             }
         }
-        let agents: Vec<_> = BALANCED.into_iter().filter(|e| is_agents(*e)).collect();
+        let agents: Vec<_> = BALANCED.into_iter().filter(|e| e.is_agents()).collect();
         assert_eq!(story, agents);
         assert_eq!(next(&record(&BALANCED, &ended), through(AfterAllowTraffic)), Next::Finish(Succeeded));
     }

@@ -17,7 +17,7 @@ use super::Error;
 use super::layout::{beside, replace, sync_folder_of};
 use crate::api::{Assignment, EventName, EventStatus};
 
-pub use record::{Bundle, Entry, Past, Process, Record, is_agents};
+pub use record::{Bundle, Entry, Past, Process, Record};
 pub use records::Records;
 
 /// How large it may grow before it is rewritten, in bytes.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::course::{self, Next, Orders};
-use super::journal::{Entry, Lasting, Past, Record, Records, is_agents};
+use super::journal::{Entry, Lasting, Past, Record, Records};
 use super::script::Code;
 use crate::api::deployment_status::Diagnostics;
 use crate::api::{Assignment, AssignmentStatus, EventStatus, HostEvent, Instance};
@@ -113,7 +113,7 @@ fn adopted(record: Record, said: &AssignmentStatus, now: Timestamp) -> Record {
             .assignment
             .course
             .iter()
-            .find(|name| is_agents(**name) && !events.iter().any(|event| event.name == **name));
+            .find(|name| name.is_agents() && !events.iter().any(|event| event.name == **name));
         if let Some(event) = events.iter_mut().find(|event| !ends(event.status)) {
             lost(event);
         } else if let Some(name) = due {

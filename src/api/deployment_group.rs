@@ -87,6 +87,13 @@ pub struct DeploymentGroupSpec {
     pub server: Option<Box<ServerTarget>>,
 }
 
+impl DeploymentGroup {
+    /// True while our finalizer is on it.
+    pub fn is_held(&self) -> bool {
+        self.metadata.finalizers.iter().flatten().any(|f| f == self.spec.finalizer())
+    }
+}
+
 impl DeploymentGroupSpec {
     /// The platform whose block the group has.
     pub fn platform(&self) -> ComputePlatform {

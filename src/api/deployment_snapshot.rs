@@ -60,11 +60,6 @@ impl Resolved {
     pub fn service(&self) -> Option<&ResolvedService> {
         self.service.as_deref()
     }
-
-    /// The hosts, if it is a server deployment.
-    pub fn server(&self) -> Option<&ResolvedServer> {
-        self.server.as_deref()
-    }
 }
 
 /// A function deployment's AppSpec with what it names.

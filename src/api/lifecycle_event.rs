@@ -43,6 +43,11 @@ pub enum EventName {
 }
 
 impl EventName {
+    /// True for the events of a Server host that its agent runs; the others are the controller's.
+    pub fn is_agents(self) -> bool {
+        !matches!(self, Self::BlockTraffic | Self::AllowTraffic)
+    }
+
     /// True for the events that a hook may be named for; the others are Sluice's own work.
     pub fn is_scriptable(self) -> bool {
         let own = [

@@ -49,6 +49,16 @@ impl Revision {
         s3.or(git_hub).or(oci).map(|reference| reference.name.as_str())
     }
 
+    /// Where it lies, without who may read it: that does not change what it is.
+    #[must_use]
+    pub fn without_secret(&self) -> Self {
+        let mut place = self.clone();
+        place.s3.iter_mut().for_each(|s| s.secret_ref = None);
+        place.git_hub.iter_mut().for_each(|g| g.secret_ref = None);
+        place.oci.iter_mut().for_each(|o| o.secret_ref = None);
+        place
+    }
+
     /// True for a source that can hold a bundle of files.
     pub fn is_bundle(&self) -> bool {
         self.s3.is_some() || self.git_hub.is_some() || self.http.is_some() || self.oci.is_some()

@@ -6,12 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use kube::api::PartialObjectMeta;
-use kube::{Api, Client};
+use kube::Client;
 
 use crate::api::Instance;
-use crate::cluster::Error;
 use crate::cluster::expectations::ObjectKey;
+use crate::cluster::{Error, request};
 
 /// The uids of the hosts of which the API server has said that they are gone, by Deployment.
 #[derive(Debug, Default)]
@@ -33,12 +32,8 @@ impl Departures {
         if self.lock().get(deployment).is_some_and(|uids| uids.contains(uid)) {
             return Ok(true);
         }
-        let api = Api::<Instance>::namespaced(client.clone(), &deployment.namespace);
-        let found: Option<PartialObjectMeta<Instance>> = api
-            .get_metadata_opt(name)
-            .await
-            .map_err(|e| Error::from_kube(format!("Instance {}/{name}", deployment.namespace), e))?;
-        let is_there = found.is_some_and(|f| f.metadata.uid.as_deref() == Some(uid));
+        let found = request::metadata::<Instance>(client, &deployment.namespace, name).await?;
+        let is_there = found.is_some_and(|meta| meta.uid.as_deref() == Some(uid));
         if !is_there {
             self.lock().entry(deployment.clone()).or_default().insert(uid.into());
         }

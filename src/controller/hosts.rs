@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 
 use super::clock;
 use super::context::Context;
@@ -103,7 +102,7 @@ pub fn slice(context: &Context, key: &ObjectKey, slice: &HostSlice, _: Option<&H
 }
 
 /// What a Lease said last, and when that was seen.
-type Renewal = (Option<Box<str>>, Timestamp);
+type Renewal = (Box<str>, Timestamp);
 
 /// When each host's Lease was seen renewed, by our clock. Lost in a crash: the API server's record of the last write stands
 /// for it then.
@@ -120,18 +119,15 @@ impl Heartbeats {
     }
 
     fn note(&self, instance: &ObjectKey, lease: &Lease, now: Timestamp) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let renewed = lease.renewed();
         // Registration makes the Lease; only the agent renews it.
-        if renewed.is_none() {
-            return;
-        }
+        let Some(renewed) = lease.renewed() else { return };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.get_mut(instance) {
-            Some((known, _)) if known.as_deref() == renewed => {}
-            Some(known) => *known = (renewed.map(Into::into), now),
+            Some((known, _)) if &**known == renewed => {}
+            Some(known) => *known = (renewed.into(), now),
             None => {
                 let written = lease.written.map_or(now, |at| (at + SignedDuration::from_secs(1)).min(now));
-                seen.insert(instance.clone(), (renewed.map(Into::into), written));
+                seen.insert(instance.clone(), (renewed.into(), written));
             }
         }
     }
@@ -189,8 +185,9 @@ impl EndpointSightings {
 /// Where the hosts behind a Service stand, by the slices of the namespace.
 pub fn behind(context: &Context, namespace: &str, service: &str) -> HashMap<String, Stand> {
     let slices = context.kinds.host_slices.cache.filter(namespace, |s| s.service() == service);
-    let facts = slices.iter().flat_map(|s| s.fact().endpoints);
-    facts.map(|e| (e.host, if e.is_ready { Stand::Ready } else { Stand::Draining })).collect()
+    let stand = |is_ready| if is_ready { Stand::Ready } else { Stand::Draining };
+    let hosts = slices.iter().flat_map(|slice| slice.hosts());
+    hosts.map(|(host, is_ready)| (host.to_owned(), stand(is_ready))).collect()
 }
 
 /// What a Deployment that is gone has left in memory.
@@ -200,11 +197,6 @@ pub fn forget(context: &Context, deployment: &ObjectKey) {
     context.refused_assignments.lock().unwrap_or_else(PoisonError::into_inner).remove(deployment);
     context.withheld_secrets.lock().unwrap_or_else(PoisonError::into_inner).remove(deployment);
     context.written.lock().unwrap_or_else(PoisonError::into_inner).remove(deployment);
-}
-
-/// The name of a host, as its Lease has it, too.
-pub fn key_of(host: &Host) -> ObjectKey {
-    ObjectKey::new("Instance", &host.namespace().unwrap_or_default(), &host.name_any())
 }
 
 #[cfg(test)]

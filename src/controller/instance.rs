@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::clock;
 use super::context::Context;
 use super::queue::Action;
-use super::{clock, hosts};
 use crate::api::DeploymentGroup;
 use crate::cluster::expectations::ObjectKey;
 use crate::cluster::{Error, request};
@@ -20,7 +20,7 @@ const STALE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Looks after one Instance.
 pub async fn reconcile(host: Arc<Host>, context: Arc<Context>) -> Result<Action, Error> {
-    let (key, now) = (hosts::key_of(&host), clock::now());
+    let (key, now) = (ObjectKey::of("Instance", host.as_ref()), clock::now());
     if !context.expectations.is_met(&key, host.resource_version().as_deref(), now) {
         return Ok(Action::requeue(STALE));
     }

@@ -69,11 +69,6 @@ impl<'a> Draft<'a> {
         self.acts.push(act);
     }
 
-    /// The acts so far.
-    pub fn acts(&self) -> &[Act] {
-        &self.acts
-    }
-
     /// Takes back what was planned so far: what ends does nothing more.
     pub fn drop_acts(&mut self) {
         self.acts.clear();

@@ -8,7 +8,7 @@ use super::hooks;
 use super::plan::{Act, NewDeployment};
 use super::production::Production;
 use super::weights;
-use super::{group_service, server, service, siblings, words};
+use super::{server, service, siblings, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_snapshot::{ResolvedFunction, ResolvedService};
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
@@ -276,7 +276,7 @@ fn holds_grant(draft: &Draft<'_>) -> bool {
     // A Service group notes it also while it is being deleted.
     let group = draft.facts.group.as_ref().filter(|g| {
         let is_going = g.metadata.deletion_timestamp.is_some();
-        !is_going || g.spec.service.is_some() && group_service::is_held(g)
+        !is_going || g.spec.service.is_some() && g.is_held()
     });
     let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
     !draft.facts.namespace_is_going && active.is_some_and(|a| a.uid == draft.facts.deployment.uid())

@@ -14,10 +14,7 @@ use super::service::task_set;
 use super::{group_queue, group_target};
 use crate::api::condition::Verdict;
 use crate::api::service_target::ServiceTarget;
-use crate::api::{
-    DeletionPolicy, Deployment, DeploymentGroup, DeploymentGroupStatus, Phase, TASK_SET_FINALIZER,
-    TASK_SET_LABEL,
-};
+use crate::api::{DeletionPolicy, Deployment, DeploymentGroup, DeploymentGroupStatus, Phase, TASK_SET_LABEL};
 
 /// A kind of object that a group has made.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -93,7 +90,7 @@ pub fn look_after(
 ) -> Option<(&'static str, String, bool)> {
     // What is another group's is not touched at all.
     let target = facts.group.spec.service.as_deref().filter(|_| rival(facts).is_none())?;
-    if !is_held(&facts.group) {
+    if !facts.group.is_held() {
         plan.acts.push(GroupAct::Hold);
     }
     adopt(facts, target, plan);
@@ -117,11 +114,6 @@ fn has_begun(facts: &GroupFacts, status: &DeploymentGroupStatus) -> bool {
     let active = status.active_deployment.as_ref();
     let is_unknown = active.is_some_and(|a| facts.deployments.iter().all(|d| d.uid() != a.uid));
     is_unknown || facts.deployments.iter().any(|d| is_running(d))
-}
-
-/// True while our finalizer is on the group.
-pub fn is_held(group: &DeploymentGroup) -> bool {
-    group.metadata.finalizers.iter().flatten().any(|f| f == TASK_SET_FINALIZER)
 }
 
 /// Task sets that an earlier group of this name left serving become this group's, and so do its target groups.
@@ -277,7 +269,7 @@ fn has_moved_nothing(deployment: &Deployment) -> bool {
 /// A Service group that is being deleted: its running Deployment ends first, then what it made goes or is let go.
 pub fn retire(facts: &GroupFacts, now: Timestamp) -> GroupPlan {
     let mut plan = GroupPlan::default();
-    if !is_held(&facts.group) || keeps_turn(facts, &mut plan, now) {
+    if !facts.group.is_held() || keeps_turn(facts, &mut plan, now) {
         return plan;
     }
     let deletes = facts.group.spec.deletion_policy == DeletionPolicy::Delete;

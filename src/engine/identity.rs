@@ -15,16 +15,8 @@ pub fn of_source(source: &Revision) -> Option<(String, ResolvedRevision)> {
         let content = format!("sha256:{}", file.sha256.to_ascii_lowercase());
         return Some((content.clone(), ResolvedRevision::new(source, content)));
     }
-    let mut fields = source.clone();
-    // Who may read it does not change what it is.
-    let secrets = [
-        fields.s3.as_mut().map(|s| &mut s.secret_ref),
-        fields.git_hub.as_mut().map(|g| &mut g.secret_ref),
-        fields.oci.as_mut().map(|o| &mut o.secret_ref),
-    ];
-    secrets.into_iter().flatten().for_each(|secret| *secret = None);
     let known = source.git_hub.as_ref().map(|g| format!("git:{}", g.commit_id.to_ascii_lowercase()));
-    let text = serde_json::to_string(&fields).unwrap_or_default();
+    let text = serde_json::to_string(&source.without_secret()).unwrap_or_default();
     Some((digest(text.as_bytes()), ResolvedRevision::new(source, known.unwrap_or_default())))
 }
 

@@ -284,7 +284,7 @@ impl Record {
         self.end = Some(status);
         let course = &self.assignment.course;
         let skipped: Vec<_> =
-            course.iter().filter(|name| is_agents(**name) && self.event(**name).is_none()).copied().collect();
+            course.iter().filter(|name| name.is_agents() && self.event(**name).is_none()).copied().collect();
         self.events.extend(skipped.into_iter().map(|name| HostEvent {
             name,
             status: EventStatus::Skipped,
@@ -305,9 +305,4 @@ impl Record {
             self.installed_digest.clone_from(&self.bundle.digest);
         }
     }
-}
-
-/// True for the events that the agent runs; the others are the controller's.
-pub fn is_agents(event: EventName) -> bool {
-    !matches!(event, EventName::BlockTraffic | EventName::AllowTraffic)
 }

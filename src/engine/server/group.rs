@@ -8,10 +8,7 @@ use super::endpoints::Form;
 use super::host::HostFact;
 use super::{endpoints, snapshot, targets, words};
 use crate::api::deployment_group::DeploymentRef;
-use crate::api::{
-    DeletionPolicy, Deployment, DeploymentGroup, DeploymentGroupStatus, ENDPOINTS_FINALIZER, EventName,
-    LoadBalancer, ServerTarget,
-};
+use crate::api::{DeletionPolicy, Deployment, DeploymentGroupStatus, EventName, LoadBalancer, ServerTarget};
 use crate::engine::group::{GroupAct, GroupFacts, GroupPlan};
 use crate::engine::group_service;
 use crate::engine::plan::Note;
@@ -26,7 +23,7 @@ pub fn look_after(
     let target = facts.group.spec.server.as_deref().filter(|_| group_service::rival(facts).is_none())?;
     let members = members(facts, target, status.active_deployment.as_ref());
     let has_endpoints = balancer(target, &facts.deployments).is_some() || !facts.server.slices.is_empty();
-    match (has_endpoints, is_held(&facts.group)) {
+    match (has_endpoints, facts.group.is_held()) {
         (true, false) => plan.acts.push(GroupAct::Hold),
         (false, true) => plan.acts.push(GroupAct::Release),
         _ => {}
@@ -38,15 +35,11 @@ pub fn look_after(
     lack
 }
 
-fn is_held(group: &DeploymentGroup) -> bool {
-    group.metadata.finalizers.iter().flatten().any(|f| f == ENDPOINTS_FINALIZER)
-}
-
 /// A Server group that is being deleted: its running Deployment ends first, traffic control included; then the endpoints go
 /// or are let go.
 pub fn retire(facts: &GroupFacts, target: &ServerTarget) -> GroupPlan {
     let mut plan = GroupPlan::default();
-    if !is_held(&facts.group) {
+    if !facts.group.is_held() {
         return plan;
     }
     if let Some(running) = facts.deployments.iter().find(|d| d.phase().is_running()) {

@@ -287,19 +287,10 @@ pub fn is_same(one: &ResolvedRevision, other: &ResolvedRevision) -> Option<bool>
     if is_moving(&one.source) || is_moving(&other.source) {
         return None;
     }
-    Some(place(&one.source) == place(&other.source))
+    Some(one.source.without_secret() == other.source.without_secret())
 }
 
 /// True for an object in S3 that is named by its key alone.
 pub fn is_moving(source: &Revision) -> bool {
     source.s3.as_ref().is_some_and(|s| s.version.is_none() && s.e_tag.is_none())
-}
-
-/// Where a bundle lies, without who may read it.
-fn place(source: &Revision) -> Revision {
-    let mut place = source.clone();
-    place.s3.iter_mut().for_each(|s| s.secret_ref = None);
-    place.git_hub.iter_mut().for_each(|g| g.secret_ref = None);
-    place.oci.iter_mut().for_each(|o| o.secret_ref = None);
-    place
 }

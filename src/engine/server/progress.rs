@@ -173,7 +173,7 @@ impl Run<'_> {
         let through = wanted.run_through?;
         said.filter(|s| s.has_passed(through))?;
         let next = self.server.course.iter().skip_while(|e| **e != through).nth(1)?;
-        (!next.is_scriptable()).then_some(*next)
+        (!next.is_agents()).then_some(*next)
     }
 
     /// A host that was asked for something and is silent, or takes too long. One whose scripts run goes on without us: its
@@ -246,7 +246,7 @@ impl Run<'_> {
 pub fn next_stop(course: &[EventName], after: Option<EventName>) -> Option<EventName> {
     let rest =
         course.iter().skip_while(|e| after.is_some_and(|a| **e != a)).skip(usize::from(after.is_some()));
-    let stretch = rest.take_while(|e| **e != EventName::BlockTraffic && **e != EventName::AllowTraffic);
+    let stretch = rest.take_while(|e| e.is_agents());
     stretch.last().copied()
 }
 

@@ -13,7 +13,6 @@ use crate::api::{
     Creator, Deployment, DeploymentConfigSpec, DeploymentGroup, DeploymentMode, ResolvedRevision, Revision,
     ServerTarget,
 };
-use crate::engine::draft::digest;
 use crate::engine::facts::{Facts, ServiceFact};
 use crate::engine::resolve::Obstacle;
 
@@ -52,14 +51,6 @@ pub fn revision(source: &Revision) -> Result<ResolvedRevision, Obstacle> {
 
 fn last(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
-}
-
-/// What tells one desired revision from another: the digest, or the name where only that is known.
-pub fn identity(revision: &ResolvedRevision) -> String {
-    if !revision.digest.is_empty() {
-        return revision.digest.clone();
-    }
-    digest(serde_json::to_string(&revision.source).unwrap_or_default().as_bytes())
 }
 
 /// The revision that a Deployment with deploymentMode Restart runs again.
