@@ -26,7 +26,8 @@ find_current_cluster() {
 
 expect_sluice() {
   k get crd deployments.sluice.dev >/dev/null 2>&1 ||
-    fail "Sluice is not installed there: helm install sluice charts/sluice --namespace sluice-system --create-namespace"
+    fail "Sluice is not installed there. Build its image (make image), push it, and: helm install sluice charts/sluice \
+--namespace sluice-system --create-namespace --set image.repository=REGISTRY/sluice --set image.tag=TAG"
   [[ -n $(k get pods -A -l app.kubernetes.io/name=sluice --field-selector=status.phase=Running -o name) ]] ||
     fail "no pod of Sluice's controller is running: kubectl get pods -A -l app.kubernetes.io/name=sluice"
 }
