@@ -53,7 +53,8 @@ pub struct DeploymentGroupSpec {
     /// The application. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("spec.applicationRef is immutable: create another DeploymentGroup"))]
     pub application_ref: LocalRef,
-    /// A predefined CodeDeployDefault.* name or a DeploymentConfig; the default is the platform's AllAtOnce.
+    /// A predefined CodeDeployDefault.* name or a DeploymentConfig; the default is the platform's AllAtOnce, on Server
+    /// CodeDeployDefault.OneAtATime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub deployment_config_name: Option<String>,
