@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::process::geteuid;
+
 use super::entry::{Entry, tree_order};
 use super::error::Error;
 use super::{Job, Options};
@@ -36,8 +38,14 @@ pub struct Wanted {
 /// Everything that is wanted.
 pub fn wanted(job: &Job<'_>) -> Result<Vec<Wanted>, Error> {
     let archive = fs::canonicalize(job.archive).map_err(Error::host("open", job.archive))?;
-    let mut walk =
-        Walk { archive, options: job.options, found: Vec::new(), no_folder: "".into(), last_folder: None };
+    let mut walk = Walk {
+        archive,
+        options: job.options,
+        keeps_owners: !job.options.ignores_ownership && geteuid().is_root(),
+        found: Vec::new(),
+        no_folder: "".into(),
+        last_folder: None,
+    };
     for entry in &job.spec.files {
         walk.entry(entry)?;
     }
@@ -58,6 +66,7 @@ pub fn wanted(job: &Job<'_>) -> Result<Vec<Wanted>, Error> {
 struct Walk<'a> {
     archive: PathBuf,
     options: &'a Options,
+    keeps_owners: bool,
     found: Vec<Wanted>,
     no_folder: Arc<str>,
     last_folder: Option<(PathBuf, Arc<str>)>,
@@ -149,7 +158,7 @@ impl Walk<'_> {
             self.want(entry, line)?;
             if let Some(file) = self.found.last_mut() {
                 (file.folder, file.mode) = (folder, found.mode() & 0o7777);
-                file.owner = self.options.keep_owners.then(|| (found.uid(), found.gid()));
+                file.owner = self.keeps_owners.then(|| (found.uid(), found.gid()));
             }
             return Ok(());
         }
