@@ -6,6 +6,7 @@ mod bundles;
 mod courses;
 mod cut_off;
 mod failed;
+mod held;
 mod host;
 mod kernel;
 mod killed;

@@ -1,38 +1,35 @@
-//! How a script is started: as it is, or as another user by the host's own means.
+//! How a script is started: as it is, or as another user by the host's own means; and not before its process is known.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command as StdCommand, Stdio};
+use std::process::Stdio;
 
-use rustix::io::Errno;
 use tokio::process::{Child, Command};
 
+use super::gate;
 use super::{Code, Surroundings};
 use crate::appspec::Script;
 
 /// Where the programs of the system are, whatever PATH says.
 const SYSTEM: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
-/// Starts the script.
-pub async fn spawn(script: &Script, file: &Path, within: Surroundings<'_>) -> Result<Child, (Code, String)> {
+/// Starts the script; `known` is told the number of its process before anything of it runs.
+pub async fn spawn(
+    script: &Script,
+    file: &Path,
+    within: Surroundings<'_>,
+    known: impl FnOnce(u32),
+) -> Result<Child, (Code, String)> {
     let words = words(script, file).await?;
-    let start = |words: &[OsString]| {
-        let mut command = Command::from(StdCommand::new(&words[0]));
-        command.args(&words[1..]).current_dir(within.directory);
-        command.env_clear().envs(within.environment).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-    };
-    let started = match start(&words) {
-        // As every shell does with a file that does not say what runs it.
-        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            start(&[&["/bin/sh".into()], words.as_slice()].concat())
-        }
-        started => started,
-    };
-    started.map_err(|error| why_not(&error, script, file, within.directory))
+    let held = gate::hold(&words, within.directory, within.environment)
+        .map_err(|error| why_no_process(&error, script, within.directory))?;
+    if let Some(pid) = held.id() {
+        known(pid);
+    }
+    held.release().await.map_err(|error| why_not(&error, script, file))
 }
 
 /// The command line. Root needs no `sudo`, and nobody a change to whom he is.
@@ -87,16 +84,20 @@ fn quoted(path: &Path) -> OsString {
     format!("exec '{}'", path.to_string_lossy().replace('\'', r"'\''")).into()
 }
 
-/// Why a file that is there and executable could not be started.
-fn why_not(error: &io::Error, script: &Script, file: &Path, directory: &Path) -> (Code, String) {
+/// Why there is not even a process that could become the script.
+fn why_no_process(error: &io::Error, script: &Script, directory: &Path) -> (Code, String) {
     let location = &script.location;
-    if !directory.is_dir() {
-        let directory = directory.display();
-        return (
-            Code::UnknownError,
-            format!("the working directory {directory} of script {location} does not exist"),
-        );
-    }
+    let message = if directory.is_dir() {
+        format!("script {location} could not be started: no process for it: {error}")
+    } else {
+        format!("the working directory {} of script {location} does not exist", directory.display())
+    };
+    (Code::UnknownError, message)
+}
+
+/// Why a file that is there and executable could not be started.
+fn why_not(error: &io::Error, script: &Script, file: &Path) -> (Code, String) {
+    let location = &script.location;
     if error.kind() == io::ErrorKind::NotFound
         && let Some(interpreter) = interpreter(file)
     {
