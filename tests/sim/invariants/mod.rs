@@ -132,6 +132,7 @@ impl Ledger {
             starts::the_ended_starts_no_job(self, commit)?;
         }
         stopped::nothing_starts_outside_its_event(self, commit)?;
+        ends::no_rollback_is_lost(self, commit)?;
         if let Some(Object::Deployment(after)) = &commit.after {
             let before = commit.before.as_ref().and_then(Object::deployment);
             starts::no_deployment_is_made_twice(self, commit)?;
