@@ -3,6 +3,7 @@
 
 mod command;
 mod output;
+mod user;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -14,3 +14,4 @@ mod recorded;
 mod scripts;
 mod selinux;
 mod usage;
+mod users;
