@@ -4,6 +4,7 @@
 mod command;
 mod gate;
 mod output;
+mod user;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

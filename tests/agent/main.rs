@@ -15,3 +15,4 @@ mod recorded;
 mod scripts;
 mod selinux;
 mod usage;
+mod users;

@@ -15,7 +15,7 @@ mod stops;
 use crate::case;
 use crate::run::Case;
 use crate::story::Stage;
-use servers::{balancers, eyes, failures, fleets, mishaps};
+use servers::{balancers, eyes, failures, fleets, mishaps, rules};
 use services::{autoscaling, crashes, ends, holds, losses as dying, stops as halts, swaps, takeovers};
 
 const COURSE: bool = true;
@@ -60,6 +60,10 @@ fn servers() -> Vec<Case> {
         case!("server-download-stalls", failures::stalls, MORE, together, bare),
         case!("server-rebooted", mishaps::rebooted, MORE, together, bare),
         case!("server-unplugged", mishaps::unplugged, COURSE, together, bare),
+        case!("server-stop-failures-ignored", rules::stop_failures_ignored, COURSE, together, bare),
+        case!("server-scripts-not-executable", rules::not_executable, COURSE, together, bare),
+        case!("server-zone-minimum", rules::zone_minimum, COURSE, together, bare),
+        case!("server-restart-fetches-nothing", rules::restart_fetches_nothing, COURSE, together, bare),
         case!("server-silent", mishaps::silent, MORE, together, bare),
         case!("server-controller-killed-often", mishaps::controller_killed_often, MORE, alone, bare),
     ]

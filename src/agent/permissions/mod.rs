@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use acl::{Place, access_list, default_list};
-pub use names::{PATIENCE, Unanswered, group_id, user_id};
+pub use names::{Login, PATIENCE, Unanswered, group_id, login, user_id};
 pub use pattern::{is_direct_match, is_match};
 pub use selinux::{Label, forget_each, is_available, label, unlabel};
 

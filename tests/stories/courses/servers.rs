@@ -5,6 +5,7 @@ pub mod eyes;
 pub mod failures;
 pub mod fleets;
 pub mod mishaps;
+pub mod rules;
 
 use serde_json::{Value, json};
 
