@@ -16,7 +16,8 @@ use crate::appspec::Script;
 
 /// Starts the script.
 pub async fn spawn(script: &Script, file: &Path, within: Surroundings<'_>) -> Result<Child, (Code, String)> {
-    let Start { words, also } = how(script, file).await?;
+    let how = how(script, file).await?;
+    let (words, environment) = (&how.words, how.environment(within.environment));
     // Whoever starts it in our place says less of what is wrong with it.
     if words[0] != *file
         && let Some(obstacle) = obstacle(script, file)
@@ -26,11 +27,10 @@ pub async fn spawn(script: &Script, file: &Path, within: Surroundings<'_>) -> Re
     let start = |words: &[OsString]| {
         let mut command = Command::from(StdCommand::new(&words[0]));
         command.args(&words[1..]).current_dir(within.directory);
-        let also = also.iter().map(|(name, value)| (name, value));
-        command.env_clear().envs(within.environment).envs(also).process_group(0);
+        command.env_clear().envs(&environment).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     };
-    let started = match start(&words) {
+    let started = match start(words) {
         // As every shell does with a file that does not say what runs it.
         Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
             start(&[&["/bin/sh".into()], words.as_slice()].concat())
