@@ -28,7 +28,7 @@ pub async fn spawn(
     {
         return Err(obstacle);
     }
-    let held = gate::hold(&start, within.directory, within.environment)
+    let held = gate::hold(&start.words, within.directory, &start.environment(within.environment))
         .map_err(|error| why_no_process(&error, script, within.directory))?;
     if let Some(pid) = held.id() {
         known(pid);

@@ -20,8 +20,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 
-use super::user::Start;
-
 /// The first argument of a process that is held back; the script's command line follows.
 const HELD: &str = "held-script";
 /// The word: a line, which a shell could read, too.
@@ -33,15 +31,17 @@ pub struct Held {
     socket: UnixStream,
 }
 
-/// Starts the process that is to become the script, in a process group of its own.
-pub fn hold(start: &Start, directory: &Path, environment: &BTreeMap<OsString, OsString>) -> io::Result<Held> {
+/// Starts the process that is to become `words`, in a process group of its own.
+pub fn hold(
+    words: &[OsString],
+    directory: &Path,
+    environment: &BTreeMap<OsString, OsString>,
+) -> io::Result<Held> {
     let (own, other) = Socket::pair()?;
     own.set_nonblocking(true)?;
     let socket = UnixStream::from_std(own)?;
     let mut command = Command::from(program());
-    let also = start.also.iter().map(|(name, value)| (name, value));
-    command.args(&start.words).current_dir(directory).process_group(0);
-    command.env_clear().envs(environment).envs(also);
+    command.args(words).current_dir(directory).env_clear().envs(environment).process_group(0);
     command.stdin(OwnedFd::from(other)).stdout(Stdio::piped()).stderr(Stdio::piped());
     // The command has the other end for as long as it lives, and with it nobody would hear that the process closed it.
     Ok(Held { child: command.spawn()?, socket })

@@ -3,6 +3,7 @@
 //! By the host's own `su`, as CodeDeploy's agent does it: what the host gives a user whom it lets in (a home, a shell, what PAM reads of
 //! `/etc/environment` and the like) scripts find as well.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -26,8 +27,7 @@ const IN_THIS_SESSION: &str = "--session-command";
 pub struct Start {
     /// The program and its arguments.
     pub words: Vec<OsString>,
-    /// More variables.
-    pub also: Vec<(OsString, OsString)>,
+    also: Vec<(OsString, OsString)>,
 }
 
 impl Start {
@@ -40,6 +40,15 @@ impl Start {
     pub fn behind(mut words: Vec<OsString>, file: &Path) -> Self {
         words.push(file.into());
         Self { words, also: vec![] }
+    }
+
+    /// All of its environment, on top of that of every script.
+    pub fn environment(&self, common: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+        common
+            .iter()
+            .chain(self.also.iter().map(|(name, value)| (name, value)))
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect()
     }
 }
 
