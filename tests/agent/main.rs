@@ -9,6 +9,7 @@ mod failed;
 mod host;
 mod kernel;
 mod killed;
+mod links;
 mod listens;
 mod recorded;
 mod scripts;
