@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::process::Command;
 
+use super::archive::Refusal;
 use super::event::{cut_off, event_timeout};
 use super::host::Host;
 use super::journal::{Bundle, Entry, Lasting, Record};
@@ -39,7 +41,12 @@ pub enum Supply {
 struct OnDisk {
     file: PathBuf,
     kind: Option<BundleType>,
+    /// What was left out of it on the way.
+    warnings: Vec<String>,
 }
+
+/// How many things that were let through or left out are told.
+const WARNINGS: usize = 100;
 
 /// What bundles are while they are on their way, by their names below [`Root::own`].
 const ON_THE_WAY: [&str; 2] = [FETCHED, PACKED];
@@ -145,18 +152,20 @@ async fn bring(host: &Host, record: &Record, supply: &Supply) -> Result<OnDisk, 
                     file.display()
                 )));
             }
-            Ok(OnDisk { file: file.clone(), kind: Some(*kind) })
+            Ok(OnDisk { file: file.clone(), kind: Some(*kind), warnings: vec![] })
         }
         Supply::Folder(folder) => {
             let folder = folder.clone();
             let file = host.root.own(PACKED);
             let (into, root, from) = (file.clone(), host.root.path().to_owned(), folder.clone());
-            let packed = tokio::task::spawn_blocking(move || pack(&from, &root, &into)).await;
+            let leaves_out = host.settings.unpacking.allowed.special_files;
+            let packed = tokio::task::spawn_blocking(move || pack(&from, &root, &into, leaves_out)).await;
             let packed = packed.map_err(|e| Failure::unknown(format!("the bundle was not read: {e}")))?;
-            packed.map_err(|e| {
+            let packed = packed.map_err(|e| {
                 Failure::unknown(format!("the bundle {} cannot be read: {e}", folder.display()))
             })?;
-            Ok(OnDisk { file, kind: Some(BundleType::Tar) })
+            let warnings = packed.map_err(|e| Failure::unknown(format!("{}: {e}", e.reason())))?;
+            Ok(OnDisk { file, kind: Some(BundleType::Tar), warnings })
         }
         Supply::Source { sealed, key } => fetch(host, record, sealed.as_ref(), key).await,
     }
@@ -199,7 +208,7 @@ async fn fetch(
         version: fetched.version.unwrap_or_default(),
     };
     learn(host, record, bundle).map_err(|error| Failure::unknown(error.to_string()))?;
-    Ok(OnDisk { file, kind: fetched.kind })
+    Ok(OnDisk { file, kind: fetched.kind, warnings: vec![] })
 }
 
 /// The revision that is assigned. One that is started again without a digest of its own is the one that is here.
@@ -231,12 +240,21 @@ async fn keep(cache: &Cache, revision: &ResolvedRevision, fetched: &Fetched, fil
     }
 }
 
-/// Packs a folder, so that it passes the same checks as any bundle. Links stay links; a root folder below it is left out.
-fn pack(folder: &Path, root: &Path, into: &Path) -> io::Result<()> {
+/// Packs a folder, so that it passes the same checks as any bundle. Links stay links; a root folder below it is left out. A tar holds no sockets, so that what
+/// is to become of them is decided here; gives a sentence for each that was left out.
+///
+/// Errors: outer, the folder cannot be read; inner, it is no bundle.
+fn pack(
+    folder: &Path,
+    root: &Path,
+    into: &Path,
+    leaves_out: bool,
+) -> io::Result<Result<Vec<String>, Refusal>> {
     let folder = folder.canonicalize()?;
     let mut builder = tar::Builder::new(BufWriter::new(File::create(into)?));
     builder.follow_symlinks(false);
     let mut folders = vec![folder.clone()];
+    let mut warnings = vec![];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(next)? {
             let path = entry?.path();
@@ -244,13 +262,22 @@ fn pack(folder: &Path, root: &Path, into: &Path) -> io::Result<()> {
             if path == root {
                 continue;
             }
+            let found = fs::symlink_metadata(&path)?.file_type();
+            if found.is_socket() && !leaves_out {
+                return Ok(Err(Refusal::special(name, "socket")));
+            }
+            if found.is_socket() {
+                warnings.push(format!("the bundle's socket {name:?} was left out"));
+                continue;
+            }
             builder.append_path_with_name(&path, name)?;
-            if fs::symlink_metadata(&path)?.is_dir() {
+            if found.is_dir() {
                 folders.push(path);
             }
         }
     }
-    builder.into_inner()?.flush()
+    builder.into_inner()?.flush()?;
+    Ok(Ok(warnings))
 }
 
 async fn unpack(host: &Host, dir: &DeploymentDir, bundle: &OnDisk) -> Result<Vec<String>, Failure> {
@@ -260,7 +287,8 @@ async fn unpack(host: &Host, dir: &DeploymentDir, bundle: &OnDisk) -> Result<Vec
     let (into, options) = (dir.archive(), host.settings.unpacking.clone());
     let done = tokio::task::spawn_blocking(move || archive::unpack(&file, kind, &into, &options)).await;
     let report = done.map_err(|e| Failure::unknown(format!("the bundle was not unpacked: {e}")))?;
-    Ok(report.map_err(|e| Failure::unknown(format!("{}: {e}", e.reason())))?.warnings)
+    let unpacked = report.map_err(|e| Failure::unknown(format!("{}: {e}", e.reason())))?;
+    Ok(bundle.warnings.iter().cloned().chain(unpacked.warnings).take(WARNINGS).collect())
 }
 
 /// Puts on record what was learned of a bundle.

@@ -27,7 +27,7 @@ pub enum Trust {
     SpecialFiles,
     /// Bytes after a bundle's end.
     TrailingData,
-    /// Directories below a destination that are links on the host: followed.
+    /// Directories below a destination that are links on the host: followed, also where others than root can turn them.
     FollowDirectoryLinks,
 }
 

@@ -189,6 +189,40 @@ fn of_a_bundle_that_could_not_be_had_nothing_stays_on_the_disk() {
 }
 
 #[test]
+fn sockets_and_pipes_in_a_bundles_folder_are_refused_by_name_and_left_out_where_the_host_allows_it() {
+    let host = Host::new();
+    host.bundle("b").file("web/page", "hello").install("web", &host.path("www")).done();
+    let socket = host.path("b/web/socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let (_, _, message) = host.deploy("b", "").error();
+    assert!(message.contains("SpecialFile: the bundle's entry \"web/socket\" is a socket"), "{message}");
+    assert!(message.contains("allow SpecialFiles"), "{message}");
+    pack(&host, "mkfifo b/web/pipe");
+    let said = host.deploy("b", "--allow SpecialFiles").succeeded();
+    for left in ["socket \\\"web/socket\\\" was left out", "named pipe \\\"web/pipe\\\" was left out"] {
+        assert!(said.out.contains(left), "{left}: {}", said.out);
+    }
+    assert_eq!(fs::read_dir(host.path("www")).unwrap().count(), 1);
+    fs::remove_file(socket).unwrap();
+    let (_, _, message) = host.deploy("b", "").error();
+    assert!(message.contains("SpecialFile: the bundle's entry \"web/pipe\" is a named pipe"), "{message}");
+}
+
+#[test]
+fn a_name_that_is_no_text_is_shown_by_its_bytes_with_what_renames_it() {
+    use std::os::unix::ffi::OsStrExt;
+    let host = Host::new();
+    host.bundle("b").file("web/page", "hello").install("web", &host.path("www")).done();
+    fs::write(host.path("b/web").join(std::ffi::OsStr::from_bytes(b"caf\xe9")), "").unwrap();
+    let (_, _, message) = host.deploy("b", "").error();
+    assert!(
+        message.contains(r#"NameNotUtf8: the name of the bundle's entry "web/caf\xe9" is not"#),
+        "{message}"
+    );
+    assert!(message.contains("convmv -r -f latin1 -t utf8"), "{message}");
+}
+
+#[test]
 fn a_source_outside_the_bundle_is_refused_unless_the_host_allows_it() {
     let host = Host::new();
     fs::write(host.path("secret"), "outside").unwrap();

@@ -10,6 +10,7 @@ mod held;
 mod host;
 mod kernel;
 mod killed;
+mod links;
 mod listens;
 mod recorded;
 mod scripts;

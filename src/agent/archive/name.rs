@@ -1,7 +1,7 @@
 //! The name of an entry: takes an archive's bytes, gives a path below the bundle's root, or the rule that it breaks.
 
 use super::options::Options;
-use super::refusal::{Refusal, shown};
+use super::refusal::{Refusal, shown, shown_bytes};
 
 /// What a file system takes for one part of a path.
 const PART: usize = 255;
@@ -12,7 +12,7 @@ pub(super) fn clean(name: &[u8], options: &Options) -> Result<String, Refusal> {
     if name.contains(&0) {
         return Err(Refusal::NameHasNul(show()));
     }
-    let text = std::str::from_utf8(name).map_err(|_| Refusal::NameNotUtf8(show()))?;
+    let text = std::str::from_utf8(name).map_err(|_| Refusal::NameNotUtf8(shown_bytes(name)))?;
     if text.is_empty() {
         return Err(Refusal::NameEmpty(show()));
     }
@@ -68,7 +68,9 @@ mod tests {
         assert_eq!(cleaned(&"d/".repeat(65)), Err("PathTooDeep"));
         assert_eq!(cleaned(&format!("{}/", "n".repeat(250)).repeat(9)), Err("PathTooLong"));
         let latin = clean(b"caf\xe9", &Options::default());
-        assert_eq!(latin.map_err(|refusal| refusal.reason()), Err("NameNotUtf8"));
+        let refusal = latin.unwrap_err();
+        assert_eq!(refusal.reason(), "NameNotUtf8");
+        assert!(refusal.to_string().contains(r#"entry "caf\xe9" is not UTF-8"#), "{refusal}");
     }
 
     #[test]

@@ -20,8 +20,16 @@ pub enum Refusal {
     #[error("the bundle's entry {0} has a NUL in its name; rename it")]
     NameHasNul(String),
     /// A name that is no UTF-8.
-    #[error("the name of the bundle's entry {0} is not UTF-8; rename it")]
+    #[error(
+        "the name of the bundle's entry {0} is not UTF-8, and names are kept as text; rename it (`convmv -r -f latin1 -t utf8 --notest DIR` renames \
+         all that lies in a directory) and pack the bundle again"
+    )]
     NameNotUtf8(String),
+    /// A link to a name that is no UTF-8.
+    #[error(
+        "the bundle's link {0} is to {1}, which is not UTF-8; rename what it is to, link to the new name, and pack the bundle again"
+    )]
+    LinkNotUtf8(String, String),
     /// A name longer than a file system takes.
     #[error("the bundle's entry {0} has a part of more than 255 bytes in its path; rename it")]
     NameTooLong(String),
@@ -112,6 +120,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Says that something at `path` of the bundle is no file, directory or link.
+    pub fn special(path: &std::path::Path, what: &'static str) -> Self {
+        Self::SpecialFile(shown(path.as_os_str().as_encoded_bytes()), what)
+    }
+
     /// The CamelCase word for it.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -119,7 +132,7 @@ impl Refusal {
             Self::AbsolutePath(_) => "AbsolutePath",
             Self::NameEmpty(_) => "NameEmpty",
             Self::NameHasNul(_) => "NameHasNul",
-            Self::NameNotUtf8(_) => "NameNotUtf8",
+            Self::NameNotUtf8(_) | Self::LinkNotUtf8(..) => "NameNotUtf8",
             Self::NameTooLong(_) => "NameTooLong",
             Self::PathTooLong(..) => "PathTooLong",
             Self::PathTooDeep(..) => "PathTooDeep",
@@ -147,6 +160,13 @@ impl Refusal {
 
 /// How much of a name is shown.
 const SHOWN: usize = 160;
+
+/// A name that is no text, as it may stand in a message: each byte of it that is none by its number, so that it can be found.
+pub(super) fn shown_bytes(name: &[u8]) -> String {
+    let cut = &name[..name.len().min(SHOWN)];
+    let rest = if cut.len() < name.len() { "…" } else { "" };
+    format!("\"{}{rest}\"", cut.escape_ascii())
+}
 
 /// A name as it may stand in a message: quoted, escaped, cut.
 pub(super) fn shown(name: &[u8]) -> String {

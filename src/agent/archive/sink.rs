@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 
 use super::error::Error;
 use super::options::Options;
-use super::refusal::{Refusal, shown};
+use super::refusal::{Refusal, shown, shown_bytes};
 use super::{Report, name};
 use crate::agent::beneath::{Beneath, split};
 
@@ -152,7 +152,8 @@ impl<'a> Sink<'a> {
         if target.contains(&0) {
             return Err(Refusal::NameHasNul(show()).into());
         }
-        let text = std::str::from_utf8(target).map_err(|_| Refusal::NameNotUtf8(show()))?;
+        let text =
+            std::str::from_utf8(target).map_err(|_| Refusal::LinkNotUtf8(show(), shown_bytes(target)))?;
         if text.len() > LINK {
             return Err(Refusal::PathTooLong(show(), LINK).into());
         }

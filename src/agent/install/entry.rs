@@ -33,6 +33,15 @@ impl Entry {
         }
     }
 
+    /// The same at another path.
+    pub fn at(self, path: Arc<str>) -> Self {
+        match self {
+            Self::File(_, size, seconds, nanoseconds) => Self::File(path, size, seconds, nanoseconds),
+            Self::Link(_, target) => Self::Link(path, target),
+            Self::Directory(_) => Self::Directory(path),
+        }
+    }
+
     /// True for a directory.
     pub fn is_directory(&self) -> bool {
         matches!(self, Self::Directory(_))

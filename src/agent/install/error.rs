@@ -65,6 +65,22 @@ pub enum Error {
         /// What it is.
         problem: &'static str,
     },
+    /// A link of the host's where the bundle has a directory, which others than root could turn to where they like.
+    #[error(
+        "{} is a link to a directory, and others than root can turn it: they can change {}, which is on its way (owner {owner}, mode {mode:04o}); \
+         let nobody but root write there, or allow FollowDirectoryLinks in the agent's configuration",
+        .link.display(), .directory.display()
+    )]
+    LinkUntrusted {
+        /// The link.
+        link: PathBuf,
+        /// The directory on its way that others can change.
+        directory: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
+    },
     /// A link that leads out of the bundle.
     #[error(
         "the bundle's link {} leads out of the bundle; link to a file of the bundle, or allow OutsideLinks in the agent's configuration",
@@ -78,7 +94,7 @@ pub enum Error {
     #[error("{} is neither a file nor a directory nor a link; remove it from the bundle", .0.display())]
     SpecialFile(PathBuf),
     /// A name that is no UTF-8.
-    #[error("the name of {} is not UTF-8; rename it", .0.display())]
+    #[error("the name of {0:?} is not UTF-8, and names are kept as text; rename it")]
     NameNotUtf8(PathBuf),
     /// More files than a host takes, as links to directories can make of few.
     #[error("the AppSpec puts more than {0} files in place; split it")]
@@ -207,6 +223,7 @@ impl Error {
             Self::TargetTwice { .. } => "TargetTwice",
             Self::FileExists { .. } => "FileExists",
             Self::InTheWay { .. } => "InTheWay",
+            Self::LinkUntrusted { .. } => "LinkUntrusted",
             Self::LinkLeaves(_) => "LinkLeaves",
             Self::LinkLoops(_) => "LinkLoops",
             Self::SpecialFile(_) => "SpecialFile",

@@ -11,6 +11,7 @@ mod host;
 mod journal;
 mod layout;
 mod lines;
+mod links;
 mod plan;
 mod record;
 mod settle;
@@ -19,6 +20,7 @@ mod switch;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod way;
 mod work;
 
 use std::fs;
@@ -64,7 +66,7 @@ pub struct Options {
     pub allow_outside_links: bool,
     /// Sources that leave the archive by `..`.
     pub allow_outside_sources: bool,
-    /// Directories below a destination that are links on the host: followed.
+    /// Directories below a destination that are links on the host: followed, whoever can turn them.
     pub follow_directory_links: bool,
     /// True leaves every file to who installs; false gives it the owner that it has in the archive, where root installs and the
     /// AppSpec names no other.

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod present;
+mod turned;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,6 +13,7 @@ use super::error::Error;
 use super::host::{Host, is_directory};
 use super::record::{self, Record};
 use super::walk::{self, Wanted};
+use super::way::Way;
 use super::work::{Change, Header, Taking, Unit, VERSION, Work};
 use super::{Job, Report};
 use crate::agent::permissions::Attributes;
@@ -39,14 +41,18 @@ pub fn plan(job: &Job<'_>, host: &Host<'_>) -> Result<Plan, Error> {
     if job.spec.os != crate::appspec::Os::Linux {
         return Err(Error::WrongOs);
     }
-    let before = Record::read(&record::path_of(job.state, job.group_id))?;
+    let mut before = Record::read(&record::path_of(job.state, job.group_id))?;
+    let turned = turned::follow(&mut before, job);
     let others = record::others(job.state, job.group_id)?;
-    let wanted = walk::wanted(job)?;
-    let mut permissions = Permissions::resolve(job, &wanted)?;
     let behavior = job.spec.file_exists_behavior.unwrap_or(job.behavior);
     let present = Present::new(host, &before, &others, behavior);
+    let is_ours = |path: &str| present.is_ours(path);
+    let (wanted, ways) = walk::wanted(job, host, &is_ours)?;
+    let mut permissions = Permissions::resolve(job, &wanted, &is_ours)?;
     let mut planning =
         Planning { plan: Plan::empty(job)?, present, permissions: &mut permissions, conflicts: Vec::new() };
+    planning.plan.record.ways = ways;
+    planning.plan.report.warnings = turned;
     planning.plan.make_room(wanted.len());
     for wanted in wanted {
         planning.take(wanted)?;
@@ -167,13 +173,16 @@ impl Plan {
     fn keep_record(&mut self, before: Record) {
         let stays = self.record.own.iter().chain(&self.work.items);
         let stays: HashSet<&str> = stays.map(Entry::path).collect();
-        let Record { own, leaving, labels, leaving_labels, taken, .. } = before;
+        let Record { own, leaving, labels, leaving_labels, ways, taken, .. } = before;
         let mut gone: Vec<Entry> =
             own.into_iter().chain(leaving).filter(|entry| !stays.contains(entry.path())).collect();
         gone.sort_by(|one, other| super::entry::tree_order(one.path(), other.path()));
         gone.dedup_by(|one, other| one.path() == other.path());
         let is_gone = |path: &str| gone.iter().any(|entry| entry.path() == path);
         self.record.taken = taken.into_iter().filter(|(path, _)| is_gone(path)).collect();
+        let is_used = |way: &Way| gone.iter().any(|entry| is_below(entry.path(), &way.real));
+        let used = ways.into_iter().filter(|way| is_used(way) && !self.record.ways.contains(way));
+        self.record.ways.extend(used.collect::<Vec<_>>());
         self.record.leaving = gone;
         let new: HashSet<&str> = self.work.labels.iter().map(|label| &*label.path).collect();
         let (again, old): (Vec<_>, Vec<_>) = labels.into_iter().partition(|label| new.contains(&*label.path));

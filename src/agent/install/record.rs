@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::error::Error;
 use super::lines::{self, Draft};
 use super::steps::Steps;
+use super::way::Way;
 use super::work::{Header, VERSION};
 use crate::agent::permissions::Label;
 
@@ -30,6 +31,8 @@ enum Line {
     Labelled(Label),
     /// A path with an SELinux label of the revision before that is to go.
     Label(Box<str>),
+    /// A directory that things were put into, by its written name and its real one.
+    Way(Way),
     /// A path that another group has taken over.
     Taken { group: String, path: Arc<str> },
     /// Everything that was leaving is gone, but for these paths; so are labels, but for those of these.
@@ -53,6 +56,8 @@ pub struct Record {
     pub labels: Vec<Label>,
     /// Paths whose labels are still to be taken out of the policy.
     pub leaving_labels: Vec<Box<str>>,
+    /// Directories that what stands or leaves was put into.
+    pub ways: Vec<Way>,
     /// Paths that other groups have taken over, and which.
     pub taken: HashMap<Arc<str>, String>,
 }
@@ -90,6 +95,7 @@ impl Record {
                 Line::Leaving(entry) => record.leaving.push(entry),
                 Line::Labelled(label) => record.labels.push(label),
                 Line::Label(path) => record.leaving_labels.push(path),
+                Line::Way(way) => record.ways.push(way),
                 Line::Taken { group, path } => {
                     record.taken.insert(path, group);
                 }
@@ -121,6 +127,9 @@ impl Record {
         }
         for path in &self.leaving_labels {
             draft.line(&Line::Label(path.clone()))?;
+        }
+        for way in &self.ways {
+            draft.line(&Line::Way(way.clone()))?;
         }
         for (path, group) in &self.taken {
             draft.line(&Line::Taken { group: group.clone(), path: path.clone() })?;

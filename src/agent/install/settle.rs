@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::entry::{Entry, is_below};
 use super::error::Error;
-use super::host::Host;
+use super::host::{Host, is_directory};
 use super::record::{self, Record};
 use super::work::{Replaced, Work};
 use super::{journal, lines};
@@ -125,8 +125,8 @@ fn remove_leaving(
             settled.warnings.push(format!("{path} is kept: it is the deployment group {owner}'s now"));
         } else if !entry.is_as_written(host, path, &found)? {
             settled.warnings.push(format!("{path} is kept: it is not as this deployment group wrote it"));
-            // A script's edit makes it nobody else's: a later revision may have it back, as a rollback does.
-            if entry.is_of_type(&found) {
+            // A script's edit, or the link that it made of it, makes it nobody else's: a later revision may have it back, as a rollback does.
+            if entry.is_of_type(&found) || !is_directory(&found) {
                 kept.insert(Arc::clone(entry.shared_path()));
             }
         } else {

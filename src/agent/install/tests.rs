@@ -4,5 +4,6 @@ mod conflicts;
 mod crash;
 mod disk;
 mod files;
+mod links;
 mod permissions;
 mod world;

@@ -1,6 +1,6 @@
 //! What the AppSpec's `files` come to: takes sources and destinations, gives every path that is wanted, in the order of the tree.
 //!
-//! Reads the archive and the host's links above the destinations; touches nothing.
+//! Reads the archive and the host's links on the way to what is wanted; touches nothing.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -12,6 +12,9 @@ use rustix::process::geteuid;
 
 use super::entry::{Entry, tree_order};
 use super::error::Error;
+use super::host::Host;
+use super::links::{self, IsOurs};
+use super::way::{Origin, Way};
 use super::{Job, Options};
 use crate::appspec::FileEntry;
 
@@ -31,43 +34,59 @@ pub struct Wanted {
     pub mode: u32,
     /// User and group of a file, where they are to be kept.
     pub owner: Option<(u32, u32)>,
-    /// Line of the AppSpec's entry that wants it.
-    pub line: usize,
+    /// The AppSpec's entry that wants it; many share one.
+    pub origin: Arc<Origin>,
 }
 
-/// Everything that is wanted.
-pub fn wanted(job: &Job<'_>) -> Result<Vec<Wanted>, Error> {
+/// Everything that is wanted, and the ways on which it comes there. Links of the host's that are the group's own are not followed.
+pub fn wanted(
+    job: &Job<'_>,
+    host: &Host<'_>,
+    is_ours: &IsOurs<'_>,
+) -> Result<(Vec<Wanted>, Vec<Way>), Error> {
     let archive = fs::canonicalize(job.archive).map_err(Error::host("open", job.archive))?;
     let mut walk = Walk {
         archive,
         options: job.options,
         keeps_owners: !job.options.ignores_ownership && geteuid().is_root(),
+        host,
+        is_ours,
         found: Vec::new(),
+        ways: Vec::new(),
         no_folder: "".into(),
         last_folder: None,
     };
     for entry in &job.spec.files {
         walk.entry(entry)?;
     }
-    let mut found = walk.found;
-    found.sort_unstable_by(|one, other| tree_order(one.entry.path(), other.entry.path()));
+    let Walk { mut found, mut ways, .. } = walk;
+    ways.sort();
+    ways.dedup();
+    found.sort_unstable_by(|one, other| {
+        // Of a directory that is wanted twice, the one stays that has a way.
+        tree_order(one.entry.path(), other.entry.path()).then_with(|| other.origin.cmp(&one.origin))
+    });
     for pair in found.windows(2) {
         let (one, other) = (&pair[0], &pair[1]);
         let are_directories = one.entry.is_directory() && other.entry.is_directory();
         if one.entry.path() == other.entry.path() && !are_directories {
-            let (first, second) = (one.line.min(other.line), one.line.max(other.line));
+            let (one_line, other_line) = (one.origin.line, other.origin.line);
+            let (first, second) = (one_line.min(other_line), one_line.max(other_line));
             return Err(Error::TargetTwice { path: one.entry.path().into(), first, second });
         }
     }
     found.dedup_by(|one, other| one.entry.path() == other.entry.path());
-    Ok(found)
+    Ok((found, ways))
 }
 
 struct Walk<'a> {
     archive: PathBuf,
     options: &'a Options,
     keeps_owners: bool,
+    host: &'a Host<'a>,
+    is_ours: &'a IsOurs<'a>,
     found: Vec<Wanted>,
+    ways: Vec<Way>,
     no_folder: Arc<str>,
     last_folder: Option<(PathBuf, Arc<str>)>,
 }
@@ -77,7 +96,9 @@ impl Walk<'_> {
         let line = entry.line;
         let missing = || Error::SourceMissing { what: entry.source.clone(), line };
         let outside = || Error::SourceOutside { what: entry.source.clone(), line };
-        let destination = real_destination(entry)?;
+        let destination = real_destination(entry, self.is_ours)?;
+        let written = entry.destination.trim_end_matches('/').to_owned();
+        let origin = self.origin(Way { written, real: destination.clone() }, line);
         let path = self.archive.join(entry.source.trim_start_matches('/'));
         let found = path.symlink_metadata().map_err(|_| missing())?;
         let real = if found.is_symlink() {
@@ -89,20 +110,25 @@ impl Walk<'_> {
         if !real.starts_with(&self.archive) && !self.options.allow_outside_sources {
             return Err(outside());
         }
-        self.ancestors(&destination, line)?;
+        self.ancestors(&destination, &origin)?;
         let directory = if found.is_symlink() { self.linked_directory(&real)? } else { None };
         if found.is_dir() || directory.is_some() {
             let directory = directory.unwrap_or(real);
-            return self.directory(&directory, &destination, line, &mut Vec::new());
+            return self.directory(&directory, &destination, &origin, &mut Vec::new());
         }
-        self.place(&real, &found, &destination, line, &mut Vec::new())
+        self.place(&real, &found, &destination, &origin, &mut Vec::new())
+    }
+
+    fn origin(&mut self, way: Way, line: usize) -> Arc<Origin> {
+        self.ways.push(way.clone());
+        Arc::new(Origin { way: Some(way), line })
     }
 
     /// The destination and what it lies in: directories that are there, or are made.
-    fn ancestors(&mut self, destination: &str, line: usize) -> Result<(), Error> {
+    fn ancestors(&mut self, destination: &str, origin: &Arc<Origin>) -> Result<(), Error> {
         let ends = destination.char_indices().skip(1).filter(|(_, character)| *character == '/');
         for end in ends.map(|(end, _)| end).chain([destination.len()]).filter(|end| *end > 0) {
-            self.want(Entry::Directory(destination[..end].into()), line)?;
+            self.want(Entry::Directory(destination[..end].into()), origin)?;
         }
         Ok(())
     }
@@ -112,7 +138,7 @@ impl Walk<'_> {
         &mut self,
         source: &Path,
         target: &str,
-        line: usize,
+        origin: &Arc<Origin>,
         through: &mut Vec<(u64, u64)>,
     ) -> Result<(), Error> {
         let own = identity(&source.metadata().map_err(Error::host("look at", source))?);
@@ -123,21 +149,21 @@ impl Walk<'_> {
         for entry in fs::read_dir(source).map_err(Error::host("list", source))? {
             let entry = entry.map_err(Error::host("list", source))?;
             let found = entry.metadata().map_err(Error::host("look at", entry.path()))?;
-            self.place(&entry.path(), &found, target, line, through)?;
+            self.place(&entry.path(), &found, target, origin, through)?;
         }
         through.pop();
         Ok(())
     }
 
-    /// A directory below a destination that is a link on the host, where the host says that those are followed.
-    fn through_link(&self, target: String) -> String {
-        if !self.options.follow_directory_links {
-            return target;
-        }
-        let path = Path::new(&target);
-        let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
-        let real = if is_link && path.is_dir() { fs::canonicalize(path).ok() } else { None };
-        real.and_then(|real| real.to_str().map(str::to_owned)).unwrap_or(target)
+    /// Where a directory below a destination goes: itself, or what the host's link there leads to, which is another way.
+    fn through_link(&mut self, target: String, origin: &Arc<Origin>) -> Result<(String, Arc<Origin>), Error> {
+        let follows_all = self.options.follow_directory_links;
+        let followed = links::followed(self.host, &target, self.is_ours, follows_all)?;
+        let Some(real) = followed else { return Ok((target, Arc::clone(origin))) };
+        let above = real.rsplit_once('/').map_or("", |(above, _)| above);
+        self.ancestors(above, &Arc::new(Origin { way: None, line: origin.line }))?;
+        let way = Way { written: origin.written(&target).into_owned(), real: real.clone() };
+        Ok((real, self.origin(way, origin.line)))
     }
 
     /// One path of the archive, to be put into the directory `into`: a link to a file, or to nothing, stays one; one to a directory is followed.
@@ -146,7 +172,7 @@ impl Walk<'_> {
         path: &Path,
         found: &Metadata,
         into: &str,
-        line: usize,
+        origin: &Arc<Origin>,
         through: &mut Vec<(u64, u64)>,
     ) -> Result<(), Error> {
         let name = text(path.file_name().map_or(path, Path::new))?;
@@ -155,7 +181,7 @@ impl Walk<'_> {
             let nanoseconds = u32::try_from(found.mtime_nsec()).unwrap_or_default();
             let entry = Entry::File(target.into(), found.len(), found.mtime(), nanoseconds);
             let folder = self.folder(path.parent().unwrap_or(path))?;
-            self.want(entry, line)?;
+            self.want(entry, origin)?;
             if let Some(file) = self.found.last_mut() {
                 (file.folder, file.mode) = (folder, found.mode() & 0o7777);
                 file.owner = self.keeps_owners.then(|| (found.uid(), found.gid()));
@@ -170,12 +196,12 @@ impl Walk<'_> {
             return Err(Error::SpecialFile(path.to_owned()));
         };
         if let Some(directory) = directory {
-            let target = self.through_link(target);
-            self.want(Entry::Directory(target.as_str().into()), line)?;
-            return self.directory(&directory, &target, line, through);
+            let (target, origin) = self.through_link(target, origin)?;
+            self.want(Entry::Directory(target.as_str().into()), &origin)?;
+            return self.directory(&directory, &target, &origin, through);
         }
         let leads = fs::read_link(path).map_err(Error::host("read", path))?;
-        self.want(Entry::Link(target.into(), text(&leads)?.into()), line)
+        self.want(Entry::Link(target.into(), text(&leads)?.into()), origin)
     }
 
     /// The directory that a link leads to; nothing for a link to a file or to nothing, which stays one.
@@ -197,11 +223,12 @@ impl Walk<'_> {
         }
     }
 
-    fn want(&mut self, entry: Entry, line: usize) -> Result<(), Error> {
+    fn want(&mut self, entry: Entry, origin: &Arc<Origin>) -> Result<(), Error> {
         if self.found.len() >= FILES {
             return Err(Error::TooManyFiles(FILES));
         }
-        self.found.push(Wanted { entry, folder: Arc::clone(&self.no_folder), mode: 0, owner: None, line });
+        let (folder, origin) = (Arc::clone(&self.no_folder), Arc::clone(origin));
+        self.found.push(Wanted { entry, folder, mode: 0, owner: None, origin });
         Ok(())
     }
 
@@ -227,7 +254,7 @@ fn text(path: &Path) -> Result<&str, Error> {
 }
 
 /// A destination without links in what is there of it; the host's own links above it are followed, as its keeper put them there.
-fn real_destination(entry: &FileEntry) -> Result<String, Error> {
+fn real_destination(entry: &FileEntry, is_ours: &IsOurs<'_>) -> Result<String, Error> {
     let wrong =
         |problem| Error::DestinationInvalid { what: entry.destination.clone(), line: entry.line, problem };
     let path = Path::new(&entry.destination);
@@ -237,22 +264,8 @@ fn real_destination(entry: &FileEntry) -> Result<String, Error> {
     if entry.destination.split('/').any(|part| part == "..") {
         return Err(wrong("has .. in it; write where it leads"));
     }
-    let real = real_path(path)
+    let real = links::real_path(path, is_ours)
         .map_err(|_| wrong("leads through a link to nothing, or through a file; correct it"))?;
     let real = text(&real)?;
     Ok(real.trim_end_matches('/').to_owned())
-}
-
-/// The path with its links followed as far as it is there; the rest as it is written.
-pub fn real_path(path: &Path) -> std::io::Result<PathBuf> {
-    for ancestor in path.ancestors() {
-        let Ok(found) = ancestor.symlink_metadata() else { continue };
-        let real = fs::canonicalize(ancestor)?;
-        let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
-        if !found.is_symlink() && !found.is_dir() && !rest.as_os_str().is_empty() {
-            return Err(ErrorKind::NotADirectory.into());
-        }
-        return Ok(if rest.as_os_str().is_empty() { real } else { real.join(rest) });
-    }
-    Err(ErrorKind::NotFound.into())
 }

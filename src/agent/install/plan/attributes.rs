@@ -6,7 +6,8 @@ use std::path::Path;
 use super::super::Job;
 use super::super::entry::Entry;
 use super::super::error::Error;
-use super::super::walk::{Wanted, real_path};
+use super::super::links::{IsOurs, real_path};
+use super::super::walk::Wanted;
 use crate::agent::permissions::{
     Attributes, Label, PATIENCE, Place, Unanswered, access_list, default_list, group_id, is_available,
     is_direct_match, is_match, user_id,
@@ -39,10 +40,11 @@ pub struct Permissions {
 
 impl Permissions {
     /// Looks every name up, and refuses what cannot be.
-    pub fn resolve(job: &Job<'_>, wanted: &[Wanted]) -> Result<Self, Error> {
+    pub fn resolve(job: &Job<'_>, wanted: &[Wanted], is_ours: &IsOurs<'_>) -> Result<Self, Error> {
         let mut all = Vec::new();
         for permission in &job.spec.permissions {
-            all.push(Resolved::of(permission, job.options.allow_set_id, wanted)?);
+            let object = real_object(&permission.object, is_ours);
+            all.push(Resolved::of(permission, object, job.options.allow_set_id, wanted)?);
         }
         Ok(Self {
             all,
@@ -84,8 +86,9 @@ impl Permissions {
 
     fn matching(&mut self, wanted: &Wanted) -> Result<Option<usize>, Error> {
         let path = wanted.entry.path();
+        let written = wanted.origin.written(path);
         let mut matching =
-            self.all.iter().enumerate().filter(|(_, resolved)| resolved.is_about(&wanted.entry));
+            self.all.iter().enumerate().filter(|(_, resolved)| resolved.is_about(&wanted.entry, &written));
         let (first, second) = (matching.next(), matching.next());
         let Some((at, resolved)) = first else { return Ok(None) };
         if let Some((_, second)) = second {
@@ -138,9 +141,13 @@ impl Permissions {
 }
 
 impl Resolved {
-    fn of(permission: &Permission, allow_set_id: bool, wanted: &[Wanted]) -> Result<Self, Error> {
+    fn of(
+        permission: &Permission,
+        object: String,
+        allow_set_id: bool,
+        wanted: &[Wanted],
+    ) -> Result<Self, Error> {
         let line = permission.line;
-        let object = real_object(&permission.object);
         let is_file = |wanted: &Wanted| !wanted.entry.is_directory() && wanted.entry.path() == object;
         let is_of_file = wanted.iter().any(is_file);
         if is_of_file && permission.files && (permission.pattern != "**" || !permission.except.is_empty()) {
@@ -174,7 +181,8 @@ impl Resolved {
         Ok(Self { object, is_of_file, spec: permission.clone(), user, group, places, matches: 0 })
     }
 
-    fn is_about(&self, entry: &Entry) -> bool {
+    /// True if it is about what is wanted, which the AppSpec calls `written`: the object above a link means that name, the one behind it the real one.
+    fn is_about(&self, entry: &Entry, written: &str) -> bool {
         let path = entry.path();
         match entry {
             Entry::Link(..) => false,
@@ -182,8 +190,11 @@ impl Resolved {
             Entry::Directory(_) if !self.spec.directories => false,
             _ if self.is_of_file => path == self.object,
             _ => {
-                let is_left_out = |pattern: &String| is_direct_match(&self.object, pattern, path);
-                is_match(&self.object, &self.spec.pattern, path) && !self.spec.except.iter().any(is_left_out)
+                let names = [path, written];
+                let is_left_out =
+                    |pattern: &String| names.iter().any(|name| is_direct_match(&self.object, pattern, name));
+                names.iter().any(|name| is_match(&self.object, &self.spec.pattern, name))
+                    && !self.spec.except.iter().any(is_left_out)
             }
         }
     }
@@ -210,14 +221,14 @@ fn account(kind: &'static str, name: &str, line: usize) -> Result<u32, Error> {
 }
 
 /// The object as paths on the host are known here: its directory without links.
-fn real_object(object: &str) -> String {
+fn real_object(object: &str, is_ours: &IsOurs<'_>) -> String {
     let path = Path::new(object.trim_end_matches('/'));
     let is_link_to_directory = path.symlink_metadata().is_ok_and(|found| found.is_symlink()) && path.is_dir();
     let real = if is_link_to_directory {
-        real_path(path).ok()
+        real_path(path, is_ours).ok()
     } else {
         match (path.parent(), path.file_name()) {
-            (Some(parent), Some(name)) => real_path(parent).ok().map(|parent| parent.join(name)),
+            (Some(parent), Some(name)) => real_path(parent, is_ours).ok().map(|parent| parent.join(name)),
             _ => None,
         }
     };

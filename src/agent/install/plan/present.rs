@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use super::super::entry::Entry;
 use super::super::error::Error;
-use super::super::host::{Host, is_directory};
+use super::super::host::{Host, is_directory, is_link};
 use super::super::record::Record;
 use super::super::walk::Wanted;
 use super::super::work::Replaced;
@@ -58,6 +59,11 @@ impl<'a> Present<'a> {
         Self { host, own: before.by_path(), others: by_others, behavior, changed: Vec::new() }
     }
 
+    /// True for a path that the group wrote and no other group has.
+    pub fn is_ours(&self, path: &str) -> bool {
+        self.own.contains_key(path) && !self.others.contains_key(path)
+    }
+
     /// What becomes of `wanted`.
     pub fn judge(&mut self, wanted: &Wanted) -> Result<Verdict, Error> {
         let path = wanted.entry.path();
@@ -72,11 +78,19 @@ impl<'a> Present<'a> {
         if is_directory(&found) {
             return self.judge_directory(path, own.is_some());
         }
-        if let Some(own) = own.filter(|_| other.is_none()) {
+        // Of whatever type: what a script made of a path of ours is no less ours than an edited file.
+        if let Some(own) = self.own.get(path).filter(|_| other.is_none()) {
             if !own.is_as_written(self.host, path, &found)? {
                 self.changed.push(path.to_string());
             }
             return Ok(Verdict::Put { replaces: Replaced::File, taken_from: None });
+        }
+        if wanted.entry.is_directory() && is_link(&found) && !Path::new(path).is_file() {
+            // It may be a disk that is not mounted: what a directory is reached by is never traded for a directory.
+            return Err(Error::InTheWay {
+                path: path.into(),
+                problem: "is a link that leads to no file, and the bundle has a directory there",
+            });
         }
         match self.behavior {
             FileExists::Overwrite => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -25,6 +26,8 @@ fn story(world: World) -> Story {
     let mut world = world;
     world.write(&world.host("srv/foreign/file"), "f");
     world.write(&world.host("srv/app/overwritten"), "o");
+    fs::create_dir_all(world.host("data")).unwrap();
+    symlink("../../data", world.host("srv/app/linked")).unwrap();
     let one = world.archive(
         "one",
         &[
@@ -35,6 +38,8 @@ fn story(world: World) -> Story {
             ("app/to-directory", "f"),
             ("app/to-file/a/b", "f"),
             ("app/dir/x", "x"),
+            ("app/linked/gone/f", "1"),
+            ("app/linked/f", "1"),
             ("bin/tool.sh", "#!1"),
         ],
     );
@@ -51,6 +56,8 @@ fn story(world: World) -> Story {
             ("app/dir/x", "x"),
             ("app/dir/y", "y"),
             ("app/overwritten", "ours"),
+            ("app/linked/new/f", "2"),
+            ("app/linked/f", "2"),
             ("bin/tool.sh", "#!2"),
         ],
     );
@@ -98,7 +105,8 @@ impl Story {
         self.world.install(&self.one, &self.world.spec(&[], vec![])).unwrap();
         let seen = self.world.seen();
         let names: Vec<&str> = seen.keys().map(String::as_str).collect();
-        assert_eq!(names, ["srv", "srv/app", "srv/foreign", "srv/foreign/file"], "{at}");
+        let expected = ["data", "srv", "srv/app", "srv/app/linked", "srv/foreign", "srv/foreign/file"];
+        assert_eq!(names, expected, "{at}");
     }
 }
 
