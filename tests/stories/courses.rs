@@ -16,7 +16,9 @@ use crate::case;
 use crate::run::Case;
 use crate::story::Stage;
 use servers::{balancers, eyes, failures, fleets, mishaps};
-use services::{autoscaling, crashes, ends, holds, losses as dying, stops as halts, swaps, takeovers};
+use services::{
+    autoscaling, crashes, ends, holds, losses as dying, phases, stops as halts, swaps, takeovers,
+};
 
 const COURSE: bool = true;
 const MORE: bool = false;
@@ -66,7 +68,14 @@ fn servers() -> Vec<Case> {
 }
 
 fn services() -> Vec<Case> {
-    let all = [service_swaps(), service_ends(), service_stops(), service_inputs(), service_surroundings()];
+    let all = [
+        service_swaps(),
+        service_ends(),
+        service_stops(),
+        service_phases(),
+        service_inputs(),
+        service_surroundings(),
+    ];
     all.into_iter().flatten().collect()
 }
 
@@ -149,6 +158,38 @@ fn service_stops() -> Vec<Case> {
             together,
             stage
         ),
+    ]
+}
+
+fn service_phases() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
+        case!("service-stopped-after-install", phases::in_after_install, MORE, together, stage),
+        case!(
+            "service-stopped-after-install-without-rollback",
+            phases::in_after_install_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-before-traffic", phases::in_before_traffic, MORE, together, stage),
+        case!(
+            "service-stopped-before-traffic-without-rollback",
+            phases::in_before_traffic_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-after-traffic", phases::in_after_traffic, COURSE, together, stage),
+        case!(
+            "service-stopped-after-traffic-without-rollback",
+            phases::in_after_traffic_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-too-late", phases::too_late, MORE, together, stage),
+        case!("service-stopped-after-the-end", phases::after_the_end, MORE, together, stage),
     ]
 }
 

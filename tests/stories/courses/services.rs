@@ -5,6 +5,8 @@ pub mod crashes;
 pub mod ends;
 pub mod holds;
 pub mod losses;
+pub mod phases;
+pub mod refusals;
 pub mod stops;
 pub mod swaps;
 pub mod takeovers;
