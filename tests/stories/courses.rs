@@ -17,7 +17,7 @@ use crate::run::Case;
 use crate::story::Stage;
 use servers::{balancers, eyes, failures, fleets, mishaps};
 use services::{
-    autoscaling, crashes, ends, holds, losses as dying, phases, stops as halts, swaps, takeovers,
+    autoscaling, crashes, ends, holds, inputs, losses as dying, phases, stops as halts, swaps, takeovers,
 };
 
 const COURSE: bool = true;
@@ -74,6 +74,7 @@ fn services() -> Vec<Case> {
         service_stops(),
         service_phases(),
         service_inputs(),
+        service_hands(),
         service_surroundings(),
     ];
     all.into_iter().flatten().collect()
@@ -207,6 +208,32 @@ fn service_inputs() -> Vec<Case> {
         case!("service-install-times-out", ends::install_times_out, COURSE, together, stage),
         case!("service-deleted-mid-shift", ends::deleted_mid_shift, MORE, together, stage),
         case!("service-bad-input", ends::bad_input, MORE, together, stage),
+    ]
+}
+
+fn service_hands() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
+        case!("service-container-missing", inputs::missing_container, MORE, together, stage),
+        case!("service-pod-template-changed", inputs::template_changed, MORE, together, stage),
+        case!("service-route-shared", inputs::shared_route, MORE, together, stage),
+        case!("service-third-backend-keeps-its-share", inputs::third_backend, MORE, together, stage),
+        case!("service-weights-set-by-hand", inputs::weights_by_hand, COURSE, together, stage),
+        case!("service-selector-changed-in-install", inputs::selector_in_install, MORE, together, stage),
+        case!(
+            "service-replacement-selector-changed-mid-shift",
+            inputs::replacement_selector,
+            MORE,
+            together,
+            stage
+        ),
+        case!(
+            "service-original-selector-changed-mid-shift",
+            inputs::original_selector,
+            MORE,
+            together,
+            stage
+        ),
     ]
 }
 

@@ -4,6 +4,7 @@ pub mod autoscaling;
 pub mod crashes;
 pub mod ends;
 pub mod holds;
+pub mod inputs;
 pub mod losses;
 pub mod phases;
 pub mod refusals;
