@@ -17,7 +17,8 @@ use crate::run::Case;
 use crate::story::Stage;
 use servers::{balancers, eyes, failures, fleets, mishaps};
 use services::{
-    autoscaling, crashes, ends, holds, inputs, losses as dying, phases, stops as halts, swaps, takeovers,
+    autoscaling, crashes, ends, foreground, holds, inputs, losses as dying, phases, stops as halts, swaps,
+    takeovers,
 };
 
 const COURSE: bool = true;
@@ -251,6 +252,13 @@ fn service_surroundings() -> Vec<Case> {
         case!("service-app-spec-in-a-registry", sources::of_service, MORE, together, stage),
         case!("service-group-orphaned", takeovers::orphaned, MORE, together, stage),
         case!("service-group-deleted", takeovers::deleted, MORE, together, stage),
+        case!(
+            "service-group-deleted-in-the-foreground",
+            foreground::rollback_has_not_begun,
+            MORE,
+            together,
+            stage
+        ),
         case!("service-target-group-shared", takeovers::shared, MORE, together, stage),
         case!("service-controller-killed-often", dying::controller_killed_often, COURSE, alone, stage),
         case!("service-rollback-while-killed", dying::rollback_while_killed, MORE, alone, stage),

@@ -3,6 +3,7 @@
 pub mod autoscaling;
 pub mod crashes;
 pub mod ends;
+pub mod foreground;
 pub mod holds;
 pub mod inputs;
 pub mod losses;
