@@ -121,9 +121,6 @@ pub struct DeployLocal {
     /// Let that through although a bundle cannot be trusted with it; may be given several times.
     #[arg(long, value_name = "WHAT")]
     pub allow: Vec<Trust>,
-    /// Leave a bundle's files to who runs this, whoever they belong to in it.
-    #[arg(long)]
-    pub ignore_ownership: bool,
     /// json for programs; text if it is not given.
     #[arg(short = 'o', long, value_parser = ["json", "text"])]
     pub output: Option<String>,

@@ -120,7 +120,6 @@ fn settings(args: &DeployLocal) -> Settings {
         ..Settings::default()
     };
     Trust::give(&args.allow, &mut settings);
-    settings.ignore_ownership(args.ignore_ownership);
     settings
 }
 

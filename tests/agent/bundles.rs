@@ -237,7 +237,7 @@ fn a_source_outside_the_bundle_is_refused_unless_the_host_allows_it() {
 }
 
 #[test]
-fn owners_of_a_tars_files_are_kept_unless_the_host_ignores_them_and_an_appspec_wins() {
+fn owners_of_a_tars_files_are_kept_where_the_host_allows_it_and_an_appspec_wins() {
     use std::os::unix::fs::MetadataExt;
     if !is_root() {
         return;
@@ -252,7 +252,7 @@ fn owners_of_a_tars_files_are_kept_unless_the_host_ignores_them_and_an_appspec_w
         (found.uid(), found.gid())
     };
     host.deploy("b.tar", "--type tar").succeeded();
-    assert_eq!((owners("theirs"), owners("named")), ((4321, 4322), (0, 4322)));
-    host.deploy("b.tar", "--type tar --ignore-ownership").succeeded();
     assert_eq!((owners("theirs"), owners("named")), ((0, 0), (0, 0)));
+    host.deploy("b.tar", "--type tar --allow Owners").succeeded();
+    assert_eq!((owners("theirs"), owners("named")), ((4321, 4322), (0, 4322)));
 }

@@ -79,6 +79,7 @@ fn all_of_them_together_let_no_byte_out() {
             clashes: true,
             special_files: true,
             trailing_data: true,
+            owners: true,
         };
     });
     let mut unpacked = 0;
