@@ -43,7 +43,8 @@ fn read(entry: Entry, turned: &[(Way, Option<String>)]) -> Option<Entry> {
     }
 }
 
-/// Where a way leads now; nothing if it leads nowhere, or if others than root can turn it and this deployment does not go there by itself.
+/// Where a way leads now; nothing if it leads nowhere, or if others than root can turn it: what lies there would be the group's by its name
+/// alone, to be replaced and given other owners.
 fn leads(way: &Way, before: &Record, job: &Job<'_>) -> Option<String> {
     let written = Path::new(if way.written.is_empty() { "/" } else { &way.written });
     let is_ours = |path: &str| {
@@ -52,9 +53,7 @@ fn leads(way: &Way, before: &Record, job: &Job<'_>) -> Option<String> {
     };
     let real = real_path(written, &is_ours).ok()?;
     let real = real.to_str()?.trim_end_matches('/').to_owned();
-    let is_destination =
-        job.spec.files.iter().any(|file| file.destination.trim_end_matches('/') == way.written);
-    let is_followed = real == way.real || real == way.written || is_destination;
+    let is_followed = real == way.real || real == way.written;
     if is_followed || job.options.follow_directory_links || chased(written).is_ok_and(|way| way.is_ok()) {
         return Some(real);
     }

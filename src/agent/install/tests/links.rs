@@ -390,6 +390,30 @@ fn two_releases_that_take_turns_are_both_the_group_s() {
 }
 
 #[test]
+fn what_a_user_of_the_host_turns_a_destination_to_is_not_the_group_s_by_its_name() {
+    if !is_root() {
+        return;
+    }
+    let mut world = World::new();
+    fs::create_dir_all(world.host("home/app")).unwrap();
+    lchown(world.host("home"), Some(4321), Some(4321)).unwrap();
+    let one = world.archive("1", &[("a/bin/tool", "1")]);
+    let spec = world.spec(&[("a", "home/app")], vec![]);
+    world.install(&one, &spec).unwrap();
+    fs::rename(world.host("home/app"), world.host("home/before")).unwrap();
+    world.write(&world.host("usr/bin/tool"), "the host's");
+    relink("../usr", &world.host("home/app"));
+    let turned = world.seen();
+    let refused = world.install(&one, &spec).unwrap_err();
+    assert_eq!(refused.reason(), "FileExists");
+    world.behavior = FileExists::Retain;
+    world.install(&one, &spec).unwrap();
+    assert_eq!(world.seen(), turned, "nothing there is taken for the group's");
+    world.install(&one, &world.spec(&[], vec![])).unwrap();
+    assert_eq!(world.seen(), turned, "and nothing is cleaned up");
+}
+
+#[test]
 fn of_a_release_that_is_a_copy_of_the_one_before_what_is_not_in_the_new_revision_goes() {
     let world = World::new();
     fs::create_dir_all(world.host("srv")).unwrap();
