@@ -2,7 +2,8 @@
 # Test hosts in the network of this checkout's cluster: each has a root file system (an overlay over this machine's), a network
 # namespace, a process tree and a name of its own, and on it, as pid 1's child, sluice-agent.
 #
-#   hosts.sh up NAME NUMBER CONFIG   host NAME at 10.99.1.NUMBER with the agent's configuration file CONFIG; DISK=256m is its disk
+#   hosts.sh up NAME NUMBER CONFIG   host NAME with the agent's configuration file CONFIG; DISK=256m is its disk. NUMBER is its place in
+#                                    10.99.16.0/20, the hosts' network: 11 is 10.99.16.11, 267 is 10.99.17.11
 #   hosts.sh down NAME...            end them (make down does, too)
 #   hosts.sh run NAME COMMAND...     a command on it
 #   hosts.sh reboot NAME             end every process on it at once and boot it again on the same disk
@@ -15,11 +16,13 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/cluster/all.sh"
 
 HOSTS="$STATE/hosts"
-HOST_GATEWAY=10.99.1.1
+HOSTS_PREFIX=20
+HOST_GATEWAY=10.99.16.1
+LAST_NUMBER=4094
 BRIDGE=hosts
 # Given, or a bridge takes the lowest of its ports': then the gateway's would change whenever a host comes or goes, and the others would send
 # to the old one for a minute.
-BRIDGE_MAC=02:10:99:01:00:01
+BRIDGE_MAC=02:10:99:10:00:01
 
 main() {
   local verb=${1:-} name=${2:-}
@@ -29,7 +32,7 @@ main() {
   shift 2
   case $verb in
     up) create_host "$name" "$@" ;;
-    down) for name in "$name" "$@"; do remove_host "$name"; done ;;
+    down) remove_hosts "$name" "$@" ;;
     run) enter_host "$name" "$@" ;;
     reboot) reboot_host "$name" ;;
     kill-agent) signal_agent "$name" KILL ;;
@@ -37,12 +40,14 @@ main() {
     start-agent) rm -f "$(root_of "$name")/run/agent-is-off" ;;
     unplug) "${ENTER[@]}" ip link set "$(cable "$name")" down ;;
     plug) "${ENTER[@]}" ip link set "$(cable "$name")" up ;;
-    address) echo "10.99.1.$(number "$name")" ;;
+    address) address "$(number "$name")" ;;
     *) fail "hosts.sh has no verb '$verb'" ;;
   esac
 }
 
 number() { cat "$HOSTS/$1/number" 2>/dev/null || fail "there is no host $1"; }
+
+address() { echo "10.99.$((16 + $1 / 256)).$(($1 % 256))"; }
 
 # An interface's name has 15 characters at most.
 cable() { echo "host$(number "$1")"; }
@@ -50,7 +55,7 @@ cable() { echo "host$(number "$1")"; }
 create_host() {
   local name=$1 number=$2 config=$3 dir="$HOSTS/$1"
   [[ ! -e $dir ]] || fail "host $name is there already"
-  ((number >= 2 && number <= 254)) || fail "a host's number is 2 to 254"
+  ((number >= 2 && number <= LAST_NUMBER)) || fail "a host's number is 2 to $LAST_NUMBER"
   [[ -x ${SLUICE_AGENT:=$TARGET/agent/sluice-agent} ]] || fail "there is no $SLUICE_AGENT: make agent"
   make_bridge
   mkdir -p "$dir/disk" "$dir/root"
@@ -59,9 +64,24 @@ create_host() {
   mount -t tmpfs -o "size=${DISK:-512m},mode=755" "sluice-$name" "$dir/disk"
   mkdir -p "$dir/disk"/{upper,work} "$dir/disk/upper"/{etc/sluice-agent,usr/local/bin}
   install -m 600 "$config" "$dir/disk/upper/etc/sluice-agent/config.yaml"
-  install -m 755 -s "$SLUICE_AGENT" "$dir/sluice-agent"
-  install -m 755 "$dir/sluice-agent" "$dir/disk/upper/usr/local/bin/sluice-agent"
+  share_agent
+  ln -s "$SHARED_AGENT" "$dir/agent"
+  touch "$dir/disk/upper/usr/local/bin/sluice-agent"
   boot_host "$name"
+}
+
+# The program as every host that boots now has it: stripped once, and in memory once, however many they are. One that is built while hosts
+# run is another file; theirs stays.
+share_agent() {
+  SHARED_AGENT="$STATE/agent/$(stat -c '%Y-%s' "$SLUICE_AGENT")"
+  mkdir -p "$STATE/agent"
+  exec 7>"$STATE/agent/lock"
+  flock 7
+  if [[ ! -x $SHARED_AGENT ]]; then
+    install -m 755 -s "$SLUICE_AGENT" "$SHARED_AGENT.part"
+    mv "$SHARED_AGENT.part" "$SHARED_AGENT"
+  fi
+  exec 7>&-
 }
 
 make_bridge() {
@@ -69,7 +89,7 @@ make_bridge() {
   flock 7
   if ! "${ENTER[@]}" ip link show "$BRIDGE" >/dev/null 2>&1; then
     "${ENTER[@]}" ip link add "$BRIDGE" address "$BRIDGE_MAC" type bridge
-    "${ENTER[@]}" ip addr add "$HOST_GATEWAY/24" dev "$BRIDGE"
+    "${ENTER[@]}" ip addr add "$HOST_GATEWAY/$HOSTS_PREFIX" dev "$BRIDGE"
     "${ENTER[@]}" ip link set "$BRIDGE" up
   fi
   exec 7>&-
@@ -87,7 +107,7 @@ boot_host() {
   "${ENTER[@]}" ip link del "$cable" 2>/dev/null || true
   "${ENTER[@]}" ip link add "$cable" type veth peer name eth0 netns "$holder"
   "${ENTER[@]}" ip link set "$cable" master "$BRIDGE" up
-  nsenter "--net=/proc/$holder/ns/net" ip addr add "10.99.1.$(number "$name")/24" dev eth0
+  nsenter "--net=/proc/$holder/ns/net" ip addr add "$(address "$(number "$name")")/$HOSTS_PREFIX" dev eth0
   nsenter "--net=/proc/$holder/ns/net" ip link set lo up
   nsenter "--net=/proc/$holder/ns/net" ip link set eth0 up
   nsenter "--net=/proc/$holder/ns/net" ip route add default via "$HOST_GATEWAY"
@@ -131,6 +151,16 @@ reboot_host() {
   fi
   rm -f "$HOSTS/$1/disk/is-cabled"
   boot_host "$1"
+}
+
+# Side by side: each waits for its processes to end.
+remove_hosts() {
+  local name pid pids=()
+  for name in "$@"; do
+    remove_host "$name" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
 remove_host() {

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/cluster/all.sh"
 [[ -e $STATE/env ]] || fail "the cluster does not run: make up"
 cd "$ROOT"
 "$E2E/agent.sh"
-"$E2E/tools.sh" versitygw registry
+"$E2E/tools.sh" bundles versitygw registry
 binary=$(cargo test --locked --no-run --test stories --message-format=json-render-diagnostics | jq -r 'select(.target.name == "stories") | .executable // empty')
 # shellcheck disable=SC1091
 source "$STATE/env"

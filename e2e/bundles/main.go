@@ -4,6 +4,7 @@
 //
 // Faults: ?cut=N ends the connection after N bytes of the first answer for that URL (a Range request goes on where it was cut),
 // ?stall=N sends N bytes of it and then nothing; with &always=1 so does every answer. ?wrong=1 changes one byte in the middle.
+// With &only=ADDRESS they befall that client alone. Each request is told on stderr, in a line.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"flag"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"path"
@@ -40,6 +42,8 @@ func main() {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	log.Printf("%s asks for %s, range %q", client, r.URL, r.Header.Get("Range"))
 	file, err := os.Open(filepath.Join(s.folder, filepath.FromSlash(path.Clean("/"+r.URL.Path))))
 	if err != nil {
 		http.Error(w, "there is no such file", http.StatusNotFound)
@@ -55,6 +59,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	content := io.ReadSeeker(file)
 	query := r.URL.Query()
 	switch {
+	case query.Has("only") && query.Get("only") != client:
 	case query.Has("wrong"):
 		content = &changed{ReadSeeker: file, at: about.Size() / 2}
 	case !query.Has("always") && !s.isFirst(r.URL.String()):

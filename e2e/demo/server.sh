@@ -40,7 +40,7 @@ start_hosts() {
 # register_host NAME NUMBER ZONE
 register_host() {
   local config="$WORK/$1.yaml"
-  run "$PLUGIN" -n "$SPACE" register "$1" --tag env=prod --tag role=web --address "10.99.1.$2" --zone "zone-$3" --config-file "$config"
+  run "$PLUGIN" -n "$SPACE" register "$1" --tag env=prod --tag role=web --address "10.99.16.$2" --zone "zone-$3" --config-file "$config"
   "$E2E/hosts.sh" up "$1" "$2" "$config"
 }
 

@@ -6,6 +6,8 @@ name=$1 dir=$2
 hostname "$name"
 mount -t overlay -o "lowerdir=/,upperdir=$dir/disk/upper,workdir=$dir/disk/work" "$name" "$dir/root"
 mount --bind "$dir/disk" "$dir/root/mnt"
+# Of all hosts together, so that it takes none of this one's disk.
+mount --bind "$dir/agent" "$dir/root/usr/local/bin/sluice-agent"
 mount -t tmpfs -o size=16m,mode=755 run "$dir/root/run"
 mount -t tmpfs -o size=64m,mode=1777 tmp "$dir/root/tmp"
 mount --rbind /dev "$dir/root/dev"

@@ -100,7 +100,7 @@ pub struct DeployLocal {
     /// The deployment's id (DEPLOYMENT_ID). [default: one that is made up]
     #[arg(long)]
     pub deployment_id: Option<String>,
-    /// The events to run, in this order; DownloadBundle and Install have their place among them, named or not.
+    /// The events to run, in this order; DownloadBundle and Install have their place among them, named or not. Events of one's own are not taken.
     #[arg(short = 'e', long, value_delimiter = ',', default_value = EVENTS, value_parser = event)]
     pub events: Vec<EventName>,
     /// Another name of the AppSpec. [default: appspec.yml, then appspec.yaml]
@@ -121,6 +121,9 @@ pub struct DeployLocal {
     /// Let that through although a bundle cannot be trusted with it; may be given several times.
     #[arg(long, value_name = "WHAT")]
     pub allow: Vec<Trust>,
+    /// Leave a bundle's files to who runs this, whoever they belong to in it.
+    #[arg(long)]
+    pub ignore_ownership: bool,
     /// json for programs; text if it is not given.
     #[arg(short = 'o', long, value_parser = ["json", "text"])]
     pub output: Option<String>,
@@ -196,7 +199,8 @@ fn event(text: &str) -> Result<EventName, String> {
     if ServerEvent::named(text).is_none() && !["DownloadBundle", "Install"].contains(&text) {
         let known: Vec<&str> = ServerEvent::ALL.iter().map(|event| event.name()).collect();
         return Err(format!(
-            "no event of a host is named so; there are DownloadBundle, Install, {}",
+            "no event of a host is named so; there are DownloadBundle, Install, {}. An event of one's own, as AWS's local \
+             program takes it, would run on no host of a group: give its scripts to one of these",
             known.join(", ")
         ));
     }
@@ -251,6 +255,7 @@ mod tests {
         for (line, problem) in [
             ("--events Instal", "no event of a host"),
             ("--events BlockTraffic", "no event of a host"),
+            ("--events ApplicationStart,HealthCheck", "An event of one's own"),
             ("--events AfterAllowTestTraffic", "no event of a host"),
             ("--type rar", "invalid value"),
         ] {

@@ -65,6 +65,9 @@ pub struct Config {
     /// What is let through that is refused otherwise.
     #[serde(default)]
     allow: Vec<Trust>,
+    /// True leaves a bundle's files to the agent's user, whoever they belong to in it.
+    #[serde(default)]
+    ignore_ownership: bool,
     /// Nothing larger is downloaded, in bytes.
     #[serde(default)]
     max_bundle_bytes: Option<u64>,
@@ -194,6 +197,7 @@ impl Config {
             ..Settings::default()
         };
         Trust::give(&self.allow, &mut settings);
+        settings.ignore_ownership(self.ignore_ownership);
         if let Some(bytes) = self.max_unpacked_bytes {
             settings.unpacking.limits.bytes = bytes;
         }
@@ -250,13 +254,15 @@ mod tests {
     #[test]
     fn what_it_says_of_bundles_and_scripts_reaches_them() {
         let more = "rootDir: /srv/d\nmaxRevisions: 2\nworkingDirectory: revision\npassEnvironment: [SHOP_*]\n\
-                    allow: [SetId, OutsideLinks]\nmaxUnpackedBytes: 7\nmaxBundleBytes: 6\negress: {refuse: [10.0.0.0/8]}\n";
+                    allow: [SetId, OutsideLinks]\nmaxUnpackedBytes: 7\nmaxBundleBytes: 6\nignoreOwnership: true\n\
+                    egress: {refuse: [10.0.0.0/8]}\n";
         let read = read(&format!("{REGISTERED}{more}")).unwrap();
         assert_eq!(read.root_dir, PathBuf::from("/srv/d"));
         let settings = read.settings;
         assert_eq!((settings.max_revisions, settings.working_directory), (2, WorkingDirectory::Revision));
         assert!(settings.installing.allow_set_id && settings.unpacking.allowed.outside_links);
         assert!(!settings.unpacking.allowed.special_files);
+        assert!(settings.unpacking.ignores_ownership && settings.installing.ignores_ownership);
         assert_eq!((settings.unpacking.limits.bytes, settings.fetching.max_bytes), (7, 6));
         assert_eq!(settings.fetching.egress.refused.len(), 1);
     }

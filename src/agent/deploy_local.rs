@@ -120,6 +120,7 @@ fn settings(args: &DeployLocal) -> Settings {
         ..Settings::default()
     };
     Trust::give(&args.allow, &mut settings);
+    settings.ignore_ownership(args.ignore_ownership);
     settings
 }
 

@@ -1,6 +1,6 @@
 //! DownloadBundle: makes room, brings the bundle here, unpacks it, and reads its AppSpec before anything of it runs.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -240,8 +240,8 @@ async fn keep(cache: &Cache, revision: &ResolvedRevision, fetched: &Fetched, fil
     }
 }
 
-/// Packs a folder, so that it passes the same checks as any bundle. Links stay links; a root folder below it is left out. A tar holds no sockets, so that what
-/// is to become of them is decided here; gives a sentence for each that was left out.
+/// Packs a folder, so that it passes the same checks as any bundle. Links stay links; a root folder below it is left out. What
+/// is no file, link or folder is decided on here, as a tar holds no sockets; gives a sentence for each that was left out.
 ///
 /// Errors: outer, the folder cannot be read; inner, it is no bundle.
 fn pack(
@@ -263,11 +263,11 @@ fn pack(
                 continue;
             }
             let found = fs::symlink_metadata(&path)?.file_type();
-            if found.is_socket() && !leaves_out {
-                return Ok(Err(Refusal::special(name, "socket")));
-            }
-            if found.is_socket() {
-                warnings.push(format!("the bundle's socket {name:?} was left out"));
+            if let Some(what) = special(found) {
+                if !leaves_out {
+                    return Ok(Err(Refusal::special(name, what)));
+                }
+                warnings.push(format!("the bundle's {what} {name:?} was left out"));
                 continue;
             }
             builder.append_path_with_name(&path, name)?;
@@ -278,6 +278,17 @@ fn pack(
     }
     builder.into_inner()?.flush()?;
     Ok(Ok(warnings))
+}
+
+/// What it is that no bundle has.
+fn special(found: FileType) -> Option<&'static str> {
+    let kinds = [
+        (found.is_socket(), "socket"),
+        (found.is_fifo(), "named pipe"),
+        (found.is_char_device(), "character device"),
+        (found.is_block_device(), "block device"),
+    ];
+    kinds.into_iter().find_map(|(is_it, name)| is_it.then_some(name))
 }
 
 async fn unpack(host: &Host, dir: &DeploymentDir, bundle: &OnDisk) -> Result<Vec<String>, Failure> {

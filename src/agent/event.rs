@@ -144,7 +144,7 @@ async fn run_scripts(
     for script in scripts {
         let started = |process| {
             let entry = Entry::Started { group: record.group().to_owned(), process };
-            // A kill of the agent cannot lose what the system was given; a power cut ends the script, too.
+            // The script waits for this. A kill of the agent cannot lose what the system was given; a power cut ends the script, too.
             if let Err(error) = host.journal().write(entry, Lasting::No) {
                 tracing::warn!(%error, "the script's process is not on record");
             }

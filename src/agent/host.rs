@@ -48,6 +48,14 @@ pub struct Settings {
     pub is_idle: bool,
 }
 
+impl Settings {
+    /// Whether a bundle's files are left to the agent's user, whoever they belong to in it.
+    pub fn ignore_ownership(&mut self, ignores: bool) {
+        self.unpacking.ignores_ownership = ignores;
+        self.installing.ignores_ownership = ignores;
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

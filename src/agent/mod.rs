@@ -50,6 +50,7 @@ pub use args::{CommandLine, Run};
 pub use config::Configured;
 pub use error::Error;
 pub use run::run;
+pub use script::become_script;
 
 use args::Verb;
 use signals::Signals;

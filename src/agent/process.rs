@@ -25,12 +25,15 @@ pub fn identify(pid: i32, script: &str) -> Option<Process> {
     Some(Process { pid, started: started(pid)?, boot: boot_id(), script: script.to_owned() })
 }
 
-/// When it started, in ticks since the boot (`proc_pid_stat(5)`, field 22).
+/// When it started, in ticks since the boot (`proc_pid_stat(5)`, field 22). One that has ended is none, though nobody may have asked how: what a
+/// killed agent leaves is asked by the host's pid 1, and in some containers never.
 fn started(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is a name in parentheses and may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = fields.split_whitespace();
+    fields.next().filter(|state| !matches!(*state, "Z" | "X"))?;
+    fields.nth(18)?.parse().ok()
 }
 
 /// True while a process of the group lives.
@@ -92,5 +95,16 @@ mod tests {
         let earlier = Process { started: process.started - 1, ..process.clone() };
         assert!(!runtime.block_on(end_leftover(&earlier)));
         assert!(!runtime.block_on(end_leftover(&Process { boot: "another".into(), ..process })));
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_none_whether_or_not_anybody_has_asked_how() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let begun = clock::instant();
+        while identify(child.id().cast_signed(), "a.sh").is_some() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "it is still taken for one that runs");
+            std::thread::yield_now();
+        }
+        assert!(child.wait().unwrap().success());
     }
 }

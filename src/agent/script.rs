@@ -2,7 +2,9 @@
 //! take. What it leaves behind lives on, unless its time was up.
 
 mod command;
+mod gate;
 mod output;
+mod user;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,6 +26,8 @@ use super::log::ScriptLog;
 use super::process;
 use crate::appspec::Script;
 use output::Output;
+
+pub use gate::become_script;
 
 /// How long after a script's end its children's output is waited for.
 const GRACE: Duration = Duration::from_secs(1);
@@ -84,7 +88,7 @@ impl Failure {
     }
 }
 
-/// Runs a script to its end. `started` is told the process as soon as there is one.
+/// Runs a script to its end. `started` is told the process before anything of the script runs.
 pub async fn run(
     script: &Script,
     within: Surroundings<'_>,
@@ -97,12 +101,12 @@ pub async fn run(
     let ended = async {
         let file = within.archive.join(&script.location);
         make_executable(&file, &script.location)?;
-        let mut child = command::spawn(script, &file, within).await?;
-        if let Some(process) =
-            child.id().and_then(|pid| process::identify(pid.cast_signed(), &script.location))
-        {
-            started(process);
-        }
+        let known = |pid: u32| {
+            if let Some(process) = process::identify(pid.cast_signed(), &script.location) {
+                started(process);
+            }
+        };
+        let mut child = command::spawn(script, &file, within, known).await?;
         let limit = Limit::of(script, within);
         let outcome = attend(&mut child, &limit, log, cut).await;
         outcome.map_err(|e| {

@@ -29,8 +29,6 @@ pub enum Trust {
     TrailingData,
     /// Directories below a destination that are links on the host: followed, also where others than root can turn them.
     FollowDirectoryLinks,
-    /// The numeric owners that files have in a tar: kept, as tar does when root unpacks.
-    Owners,
 }
 
 impl Trust {
@@ -55,10 +53,6 @@ impl Trust {
                 Self::SpecialFiles => unpacking.special_files = true,
                 Self::TrailingData => unpacking.trailing_data = true,
                 Self::FollowDirectoryLinks => installing.follow_directory_links = true,
-                Self::Owners => {
-                    unpacking.owners = true;
-                    installing.keep_owners = true;
-                }
             }
         }
     }

@@ -4,7 +4,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AutoRollback, DeploymentStatus, LocalRef, Phase, Revision};
+use super::{
+    AutoRollback, DeploymentStatus, LocalRef, Phase, ROLLBACK_OF_ANNOTATION, Revision, TRAFFIC_FINALIZER,
+};
 
 /// What to deploy, where, and what was asked of it since.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -173,5 +175,18 @@ impl Deployment {
     /// The object's name; empty only on objects that no API server has seen.
     pub fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// True while our finalizer is on it.
+    pub fn is_held(&self) -> bool {
+        self.metadata.finalizers.iter().flatten().any(|f| f == TRAFFIC_FINALIZER)
+    }
+
+    /// True if `other` is the rollback that its end has on record: neither's word alone makes it so.
+    pub fn is_rolled_back_by(&self, other: &Self) -> bool {
+        let of = other.metadata.annotations.as_ref().and_then(|a| a.get(ROLLBACK_OF_ANNOTATION));
+        let named =
+            self.status.as_ref().and_then(|s| s.rollback_info.as_ref()?.rollback_deployment.as_deref());
+        of.is_some_and(|uid| uid == self.uid()) && named == Some(other.name())
     }
 }

@@ -58,7 +58,7 @@ pub const GROUP: &str = "sluice.dev";
 pub const VERSION: &str = "v1alpha1";
 /// The field manager and reporting controller under which everything of ours is written.
 pub const FIELD_MANAGER: &str = "sluice";
-/// On a running Deployment: its end must put the traffic back first.
+/// On a running Deployment, and on a rollback that is to run: its end must put the traffic back first.
 pub const TRAFFIC_FINALIZER: &str = "sluice.dev/traffic";
 /// On a hook's Job: held until the Job's end is on record.
 pub const HOOK_FINALIZER: &str = "sluice.dev/hook-result";

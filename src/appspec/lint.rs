@@ -66,15 +66,18 @@ impl Finding {
         }
     }
 
+    /// What is refused here, and taken by AWS's agent.
+    pub fn refused_here(line: usize, sentence: impl std::fmt::Display) -> Self {
+        let sentence = format!("{sentence} (refused here; AWS's agent takes it)");
+        Self { is_refused_here: true, ..Self::warning(line, sentence) }
+    }
+
     fn refused(error: &Error, by: By) -> Self {
         let line = error.position().map_or(1, |at| at.line);
         let sentence = error.sentence();
         match by {
             By::Both => Self::error(line, sentence),
-            By::Us => {
-                let sentence = format!("{sentence} (refused here; AWS's agent takes it)");
-                Self { is_refused_here: true, ..Self::warning(line, sentence) }
-            }
+            By::Us => Self::refused_here(line, sentence),
             By::Aws => {
                 let sentence = format!("{sentence} (refused by AWS's agent; taken here)");
                 Self { is_refused_here: false, ..Self::error(line, sentence) }
@@ -155,8 +158,7 @@ fn lint_server(root: &Node, document: &Document, bytes: &[u8]) -> Lint {
     }
     if spec.as_ref().is_ok_and(|spec| spec.os == Os::Windows) {
         let line = root.get("os").map_or(1, |node| node.at.line);
-        let sentence = "os is windows: there is no agent for it here (refused here; AWS's agent takes it)";
-        findings.push(Finding { is_refused_here: true, ..Finding::warning(line, sentence.into()) });
+        findings.push(Finding::refused_here(line, "os is windows: there is no agent for it here"));
     }
     Lint { platform: Some(Platform::Server), server: spec.ok(), findings }
 }

@@ -1,4 +1,4 @@
-//! The agent of a host: arguments, telemetry, one call.
+//! The agent of a host: arguments, telemetry, one call. Its scripts begin as this program, too.
 
 use std::io::stderr;
 use std::process::ExitCode;
@@ -8,6 +8,9 @@ use sluice::agent::{self, CommandLine};
 use tracing_subscriber::{fmt, prelude::*};
 
 fn main() -> ExitCode {
+    if let Some(code) = agent::become_script(std::env::args_os()) {
+        return code.into();
+    }
     let line = CommandLine::parse();
     let (logs, lines) = (tracing_subscriber::registry(), fmt::layer().with_ansi(false).with_writer(stderr));
     let level = line.log_level();

@@ -1,6 +1,7 @@
 //! `appspec lint`: takes a file or a bundle's directory, prints what is to be said of its AppSpec. Asks no cluster.
 
 mod bundle;
+mod contents;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -64,6 +65,9 @@ fn look(path: &Path) -> Result<(String, Lint), Error> {
     if let Some(spec) = &found.server {
         found.findings.extend(bundle::check(path, spec));
         found.findings.extend(later_name(name, spec.os));
+        if spec.os == Os::Linux {
+            found.findings.extend(contents::check(path).map_err(|error| unreadable(path, &error))?);
+        }
         found.findings.sort_by_key(|finding| finding.line);
     }
     Ok((shown(&file), found))

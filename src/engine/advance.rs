@@ -11,7 +11,7 @@ use super::plan::{Act, Plan};
 use super::production::Production;
 use super::service::ready_wait::{self, Wait};
 use super::service::{install, task_set, terminate, test_traffic, undo};
-use super::{front, hooks, restore, server, shift, shift_follow, shift_kept, turn, words};
+use super::{front, hooks, orphaned, restore, server, shift, shift_follow, shift_kept, turn, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_status::{Resolved, StopState, StopStatus};
 use crate::api::{ConcurrencyPolicy, EventName, EventStatus, Phase};
@@ -49,14 +49,25 @@ fn decide_scoped(facts: &Facts, now: Timestamp) -> Plan {
         server::advance::run(&mut draft, is_going, by);
     } else if let (true, Some(resolved)) = (draft.status.phase.is_running(), draft.status.resolved.clone()) {
         run(&mut draft, &resolved, is_going);
-    } else if !is_going {
-        if let Some(by) = replaced_by(&draft) {
-            ending::end(&mut draft, &End::stopped(format!("replaced by {by}")));
-        } else {
-            turn::await_turn(&mut draft);
-        }
+    } else {
+        begin(&mut draft, is_going);
     }
     draft.finish()
+}
+
+/// What has not begun: it begins when its turn comes, unless it is replaced or deleted before.
+fn begin(draft: &mut Draft<'_>, is_going: bool) {
+    if is_going && !orphaned::still_begins(draft) {
+        return orphaned::give_up(draft);
+    }
+    // Who made it may not be on record yet.
+    if let Some(by) = replaced_by(draft).filter(|_| !turn::creator(draft.facts).is_rollback()) {
+        return ending::end(draft, &End::stopped(format!("replaced by {by}")));
+    }
+    turn::await_turn(draft);
+    if is_going {
+        orphaned::give_up_waiting(draft);
+    }
 }
 
 fn run(draft: &mut Draft<'_>, resolved: &Resolved, is_going: bool) {

@@ -8,14 +8,14 @@ use super::hooks;
 use super::plan::{Act, NewDeployment};
 use super::production::Production;
 use super::weights;
-use super::{server, service, siblings, words};
+use super::{orphaned, server, service, siblings, words};
 use crate::api::condition::Verdict;
 use crate::api::deployment_snapshot::{ResolvedFunction, ResolvedService};
 use crate::api::deployment_status::{ErrorInformation, Resolved, RollbackInfo, StopState, StopStatus};
 use crate::api::duration::Spoken;
 use crate::api::{
     AutoRollback, ComputePlatform, DeploymentSpec, EventName, EventStatus, Phase, Revision, RollbackEvent,
-    TRAFFIC_FINALIZER, predefined,
+    predefined,
 };
 use crate::appspec::{FunctionSpec, ServiceSpec, write_function, write_service};
 
@@ -245,6 +245,9 @@ pub fn settle(draft: &mut Draft<'_>) {
     if !is_held(draft) {
         return;
     }
+    if orphaned::is_awaited(draft) {
+        return;
+    }
     if !facts.namespace_is_going && server::closing::leaves_hosts_working(draft) {
         return;
     }
@@ -254,10 +257,14 @@ pub fn settle(draft: &mut Draft<'_>) {
         (Some(name), RollbackFact::Absent) if is_due && !facts.namespace_is_going => {
             if let Some(spec) = rollback_spec(draft) {
                 let rollback_of = Some(facts.deployment.uid().into());
-                draft.act(Act::CreateRollback(Box::new(NewDeployment { name, spec, rollback_of })));
+                // On hosts nothing goes back by itself, so that nothing would be gained.
+                let is_held = draft.status.resolved.as_ref().is_some_and(|r| r.server.is_none());
+                let new = NewDeployment { name, spec, rollback_of, is_held };
+                draft.act(Act::CreateRollback(Box::new(new)));
             }
         }
         _ if held > 0 || holds_grant(draft) => {}
+        (Some(_), RollbackFact::Due) if is_due && !facts.namespace_is_going => {}
         (Some(name), RollbackFact::NameTaken) if is_due => {
             let message = format!(
                 "NameTaken: another Deployment is named {name}; delete it, or put the traffic back by hand"
@@ -284,8 +291,7 @@ fn holds_grant(draft: &Draft<'_>) -> bool {
 
 /// True while our finalizer is on the Deployment.
 pub fn is_held(draft: &Draft<'_>) -> bool {
-    let finalizers = draft.facts.deployment.metadata.finalizers.as_deref().unwrap_or_default();
-    finalizers.iter().any(|f| f == TRAFFIC_FINALIZER)
+    draft.facts.deployment.is_held()
 }
 
 fn rollback_spec(draft: &Draft<'_>) -> Option<DeploymentSpec> {

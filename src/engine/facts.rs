@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use super::server::facts::ServerFacts;
+use crate::api::condition::is_true;
 use crate::api::{
     Application, Deployment, DeploymentConfig, DeploymentGroup, EventName, HookAnswer, LifecycleHook,
 };
@@ -89,10 +90,28 @@ pub enum RevisionFact {
 pub enum RollbackFact {
     /// No object of that name is known.
     Absent,
-    /// It is there, made for this Deployment.
+    /// It is there, made for this Deployment, whose record it needs to begin.
+    Due,
+    /// It is there, made for this Deployment, which may go.
     Made,
     /// An object of that name is there, and it is not ours.
     NameTaken,
+}
+
+impl RollbackFact {
+    /// What the object of the name that `cause` gave its rollback is to it.
+    pub fn of(cause: &Deployment, found: Option<&Deployment>) -> Self {
+        let Some(found) = found else { return Self::Absent };
+        if !cause.is_rolled_back_by(found) {
+            return Self::NameTaken;
+        }
+        let status = found.status.as_ref();
+        let has_begun = found.phase().has_ended() || status.is_some_and(|s| s.resolved.is_some());
+        // It may wait for good: a deletion does not wait with it for long.
+        let is_stalled = status.is_some_and(|s| is_true(&s.conditions, "Stalled"));
+        let may_go = cause.metadata.deletion_timestamp.is_some() && is_stalled;
+        if found.is_held() && !has_begun && !may_go { Self::Due } else { Self::Made }
+    }
 }
 
 /// That the Deployment of a desired revision could not be created when that was tried last.

@@ -54,7 +54,7 @@ pub fn note(
         return plan.wake_at(due);
     }
     let spec = spec(facts, source);
-    let new = NewDeployment { name: desired.deployment, spec, rollback_of: None };
+    let new = NewDeployment { name: desired.deployment, spec, rollback_of: None, is_held: false };
     plan.acts.push(GroupAct::Create(Box::new(new)));
 }
 

@@ -6,7 +6,7 @@ use super::group::{GroupAct, GroupFacts, GroupPlan, phase_after};
 use super::production::Production;
 use crate::api::deployment_group::{AttemptedDeployment, DeploymentRef, Serving, SuccessfulDeployment};
 use crate::api::deployment_status::Resolved;
-use crate::api::{Deployment, DeploymentGroupStatus, GroupPhase, Phase, TRAFFIC_FINALIZER};
+use crate::api::{Deployment, DeploymentGroupStatus, GroupPhase, Phase};
 
 /// The queue's bound.
 pub const MAX_QUEUED: usize = 100;
@@ -27,8 +27,12 @@ pub fn is_own(facts: &GroupFacts, deployment: &Deployment) -> bool {
 }
 
 fn is_waiting(deployment: &Deployment) -> bool {
-    matches!(deployment.phase(), Phase::Created | Phase::Queued)
-        && deployment.metadata.deletion_timestamp.is_none()
+    matches!(deployment.phase(), Phase::Created | Phase::Queued) && !is_gone(deployment)
+}
+
+/// True if it is being deleted. A rollback, which is held before it begins, still takes its turn.
+fn is_gone(deployment: &Deployment) -> bool {
+    deployment.metadata.deletion_timestamp.is_some() && !deployment.is_held()
 }
 
 /// Takes the grant back from a Deployment that has ended or is gone, and notes how it ended. True if one ended.
@@ -45,9 +49,7 @@ fn end_active(facts: &GroupFacts, status: &mut DeploymentGroupStatus) -> bool {
             status.active_deployment = None;
             true
         }
-        Some(deployment)
-            if !deployment.phase().is_running() && deployment.metadata.deletion_timestamp.is_some() =>
-        {
+        Some(deployment) if !deployment.phase().is_running() && is_gone(deployment) => {
             status.active_deployment = None;
             status.phase = settled_phase(status);
             true
@@ -192,8 +194,7 @@ pub fn awaited_rollback(facts: &GroupFacts, status: &DeploymentGroupStatus) -> O
         Some(deployment) => is_waiting(deployment).then_some(rollback),
         None => {
             let triggering = find(facts, &last.uid)?;
-            let finalizers = triggering.metadata.finalizers.as_deref().unwrap_or_default();
-            finalizers.iter().any(|f| f == TRAFFIC_FINALIZER).then_some(rollback)
+            triggering.is_held().then_some(rollback)
         }
     }
 }

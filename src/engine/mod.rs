@@ -20,6 +20,7 @@ pub mod hooks;
 mod identity;
 pub mod inventory;
 pub mod needs;
+pub mod orphaned;
 pub mod plan;
 pub mod production;
 pub mod resolve;

@@ -269,6 +269,8 @@ pub struct NewDeployment {
     pub spec: DeploymentSpec,
     /// The uid of the Deployment that it rolls back, if it is a rollback.
     pub rollback_of: Option<String>,
+    /// True if our finalizer is on it from the first.
+    pub is_held: bool,
 }
 
 /// A sentence for people: the Event, the log line and the notification say the same.

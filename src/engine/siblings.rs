@@ -24,7 +24,7 @@ pub fn intruder<'a>(resolved: &Resolved, route: &'a RouteFact) -> Option<(&'a st
 }
 
 /// What stands before and behind the version in the names of the function's Services, as the snapshot has two of them.
-fn affixes(function: &ResolvedFunction) -> Option<(&str, &str)> {
+pub fn affixes(function: &ResolvedFunction) -> Option<(&str, &str)> {
     let (name, version) = (function.original.as_str(), function.current_version.as_str());
     let parts = name.rmatch_indices(version).map(|(at, _)| (&name[..at], &name[at + version.len()..]));
     let mut parts = parts.filter(|_| !version.is_empty());

@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use super::draft::{Draft, PATIENCE};
 use super::ending::{self, End};
 use super::facts::Facts;
+use super::group::SHARED;
 use super::group_queue::MAX_QUEUED;
+use super::orphaned;
 use super::production::Production;
 use super::resolve::{self, Found, Obstacle, Spec};
 use super::server::closing::WITHHELD;
@@ -13,13 +15,16 @@ use super::{server, shift, weights, words};
 use crate::api::condition::{Condition, Verdict, find};
 use crate::api::deployment_status::RollbackInfo;
 use crate::api::{
-    ComputePlatform, ConcurrencyPolicy, Creator, DeploymentGroup, EventName, EventStatus, LifecycleEvent,
-    Phase, ROLLBACK_OF_ANNOTATION,
+    ComputePlatform, ConcurrencyPolicy, Creator, Deployment, DeploymentGroup, EventName, EventStatus,
+    LifecycleEvent, Phase, ROLLBACK_OF_ANNOTATION,
 };
 
 /// How long a Deployment that has its turn waits for pods, ports and hosts to be ready for it (CodeDeploy: an event must start
 /// within 5 minutes). An object that it refers to is waited for for as long as it takes.
 pub const START_PATIENCE: SignedDuration = SignedDuration::from_secs(300);
+
+/// The reason while the group itself is at fault.
+const BARRED: &str = "DeploymentGroupNotReady";
 
 /// How long a look-up may take before the object says that it goes on.
 const LOOK_UP: SignedDuration = SignedDuration::from_secs(10);
@@ -27,10 +32,7 @@ const LOOK_UP: SignedDuration = SignedDuration::from_secs(10);
 /// Who asked for the Deployment: derived from what others have on record, never from its own labels.
 pub fn creator(facts: &Facts) -> Creator {
     let (deployment, name) = (&facts.deployment, facts.deployment.name());
-    let claimed = deployment.metadata.annotations.as_ref().and_then(|a| a.get(ROLLBACK_OF_ANNOTATION));
-    let named_by = facts.triggering.as_ref().filter(|t| claimed.is_some_and(|uid| uid == t.uid()));
-    let info = named_by.and_then(|t| t.status.as_ref()).and_then(|s| s.rollback_info.as_ref());
-    if info.and_then(|i| i.rollback_deployment.as_deref()) == Some(name) {
+    if facts.triggering.as_ref().is_some_and(|t| t.is_rolled_back_by(deployment)) {
         return Creator::AutoRollback;
     }
     let desired = facts.group.as_ref().and_then(|g| g.status.as_ref()).and_then(|s| s.desired.as_ref());
@@ -58,7 +60,8 @@ pub fn await_turn(draft: &mut Draft<'_>) {
         ending::end(draft, &End::stopped("stopped on request before it began"));
         return;
     }
-    let Some(group) = facts.group.clone() else {
+    let own = orphaned::begins_by(&facts.deployment, facts.group.as_ref(), facts.triggering.as_deref());
+    let Some(group) = facts.group.clone().or_else(|| own.clone()) else {
         let name = &facts.deployment.spec.deployment_group_ref.name;
         draft.wait(
             "DeploymentGroupMissing",
@@ -72,7 +75,7 @@ pub fn await_turn(draft: &mut Draft<'_>) {
         ending::end(draft, &End::stopped("stopped on request before it began; nothing was touched"));
         return;
     }
-    if is_granted(facts, &group) {
+    if is_granted(&facts.deployment, &group) {
         // What it waits for may never come: neither a newer desired revision nor the group's end waits with it.
         if let Some(newer) = superseded_by(facts, &group) {
             return supersede(draft, newer);
@@ -82,14 +85,25 @@ pub fn await_turn(draft: &mut Draft<'_>) {
             return ending::end(draft, &End::stopped(message));
         }
         start(draft, &group, creator);
+    } else if own.is_some() && !is_barred(draft, &group) {
+        start(draft, &group, creator);
+    } else if facts.group.is_none() {
+        draft.wait(BARRED, draft.status.message.clone());
     } else {
         queue(draft, &group, creator);
     }
 }
 
-fn is_granted(facts: &Facts, group: &DeploymentGroup) -> bool {
+/// True if the group's grant names the Deployment.
+pub fn is_granted(deployment: &Deployment, group: &DeploymentGroup) -> bool {
     let active = group.status.as_ref().and_then(|s| s.active_deployment.as_ref());
-    active.is_some_and(|a| a.uid == facts.deployment.uid())
+    active.is_some_and(|a| a.uid == deployment.uid())
+}
+
+/// True if another group may have moved the same traffic since: that its own group goes changes nothing of it.
+fn is_barred(draft: &Draft<'_>, group: &DeploymentGroup) -> bool {
+    let has_waited = draft.status.waiting.as_ref().is_some_and(|w| w.reason == BARRED);
+    has_waited || group.status.as_ref().and_then(unfit).is_some_and(|c| c.reason == SHARED)
 }
 
 fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
@@ -116,13 +130,15 @@ fn queue(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
     if let Some(newer) = superseded_by(facts, group).filter(|_| position.is_some()) {
         return supersede(draft, newer);
     }
-    if let Some(cause) = unfit(&status).filter(|_| status.active_deployment.is_none()) {
+    // A rollback that is owed waits with nothing else that its group lacks.
+    let holds_up = |c: &&Condition| c.reason == SHARED || !orphaned::is_owed(draft, group);
+    if let Some(cause) = unfit(&status).filter(|_| status.active_deployment.is_none()).filter(holds_up) {
         let message = format!(
             "DeploymentGroup {} cannot deploy: {}",
             group.metadata.name.as_deref().unwrap_or_default(),
             cause.message
         );
-        draft.wait("DeploymentGroupNotReady", message);
+        draft.wait(BARRED, message);
         return;
     }
     let was_waiting = draft.status.waiting.take().is_some();
@@ -213,7 +229,9 @@ fn start(draft: &mut Draft<'_>, group: &DeploymentGroup, creator: Creator) {
             }
             skip_hookless(draft, &resolved, creator);
             draft.status.resolved = Some(resolved);
-            draft.act(super::Act::Hold);
+            if !draft.facts.deployment.is_held() {
+                draft.act(super::Act::Hold);
+            }
         }
         Err(obstacle) => hinder(draft, obstacle),
     }

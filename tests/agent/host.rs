@@ -143,6 +143,17 @@ impl Host {
         let mut command = self.command(&format!("--bundle-location {bundle} -o json {words}"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
+
+    /// Deploys with the environment that systemd gives a service without `User=`, on a host where root has mounted something: `mounts` is a
+    /// line of a shell. Nothing of it is seen outside.
+    pub fn deploy_on(&self, mounts: &str, bundle: &str, words: &str) -> Said {
+        let deploy = self.command(&format!("--bundle-location {bundle} -o json {words}"));
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec", &format!("{mounts}\nexec \"$@\""), "sh"]);
+        command.arg(deploy.get_program()).args(deploy.get_args()).current_dir(self.folder.path());
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        Said::of(command.output().unwrap())
+    }
 }
 
 /// A bundle in the making.
@@ -237,13 +248,23 @@ pub fn kill(pid: &str) {
 /// `REQUIRE_ROOT_TESTS` is set, as it is by `make test`.
 pub fn is_root() -> bool {
     let said = Command::new("id").arg("-u").output().unwrap();
-    let is_root = said.stdout == b"0\n";
-    if !is_root {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: only root may become another user");
-        assert!(
-            std::env::var_os("REQUIRE_ROOT_TESTS").is_none(),
-            "REQUIRE_ROOT_TESTS is set, and this is not root"
-        );
+    may(said.stdout == b"0\n", "only root may become another user")
+}
+
+/// The same for tests that mount something where nobody else sees it.
+pub fn may_mount() -> bool {
+    let mounts =
+        Command::new("unshare").args(["--mount", "mount", "--bind", "/dev/null", "/etc/hostname"]).output();
+    may(
+        mounts.is_ok_and(|said| said.status.success()),
+        "only root may mount something, and not in every container",
+    )
+}
+
+fn may(is_allowed: bool, why: &str) -> bool {
+    if !is_allowed {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+        assert!(std::env::var_os("REQUIRE_ROOT_TESTS").is_none(), "REQUIRE_ROOT_TESTS is set, and {why}");
     }
-    is_root
+    is_allowed
 }

@@ -27,6 +27,12 @@ impl Call {
         self.text.contains(part)
     }
 
+    /// The script of the bundle that the process became by it.
+    fn script(&self) -> Option<&str> {
+        let program = self.text.strip_prefix("execve(\"")?.split('"').next()?;
+        program.contains("/deployment-archive/ops/").then_some(program)
+    }
+
     fn succeeded(&self) -> bool {
         self.text.rsplit_once(" = ").is_some_and(|(_, result)| !result.starts_with(['-', '?']))
     }
@@ -78,10 +84,18 @@ impl Trace {
         self.calls.iter().find(|call| is(call)).unwrap_or_else(|| panic!("no call {what}"))
     }
 
-    /// The first start of that event's script.
+    /// The first start of that event's script: its process is another program before.
     fn start_of(&self, event: &str) -> &Call {
-        let script = format!("/deployment-archive/ops/{event}.sh\"");
-        self.first(event, |call| call.is("execve") && call.has(&script))
+        let script = format!("/{event}.sh");
+        self.first(event, |call| call.script().is_some_and(|program| program.ends_with(&script)))
+    }
+
+    /// Where the process of that event's script was put on record.
+    fn known(&self, event: &str) -> &Call {
+        let (kind, script) = (r#"{\"kind\":\"started\""#, format!(r#"\"script\":\"ops/{event}.sh\""#));
+        self.first(&format!("that writes {kind} {script}"), |call| {
+            call.is("write") && call.has(kind) && call.has(&script)
+        })
     }
 
     /// Where an entry of that kind about an event is on the disk: the journal was written, and then synced.
@@ -141,10 +155,15 @@ fn each_event_is_on_the_disk_before_anything_of_it_is_done_and_its_end_before_th
             assert!(over < written, "{id}: {event} is on record before the end of the one before it");
             assert!(synced < first.begun, "{id}: {event} is not on the disk when this is done: {first:?}");
             trace.is_named_before(first);
+            if first.script().is_some() {
+                assert!(
+                    trace.known(event).ended < first.begun,
+                    "{id}: {event} runs before its process is known"
+                );
+            }
             over = trace.on_disk("ended", event).1;
         }
-        let started = trace.calls.iter().filter(|c| c.is("execve"));
-        let started = started.filter(|call| call.has("/deployment-archive/ops/")).count();
+        let started = trace.calls.iter().filter(|call| call.script().is_some()).count();
         assert_eq!(started, scripts.iter().filter(|e| !["DownloadBundle", "Install"].contains(e)).count());
     }
 }

@@ -1,9 +1,8 @@
 //! One script: what it finds, what it may take, how it fails, what becomes of what it leaves.
 
 use std::fs;
-use std::process::Command;
 
-use super::host::{Host, Said, eventually, is_root, kill, lives};
+use super::host::{Host, Said, eventually, kill, lives};
 
 /// Deploys one bundle whose AfterInstall does that.
 fn after_install(host: &Host, body: &str, fields: &str) -> Said {
@@ -206,31 +205,6 @@ fn a_child_that_holds_its_output_neither_holds_up_the_event_nor_dies() {
 }
 
 #[test]
-fn it_runs_as_another_user() {
-    if !is_root() {
-        return;
-    }
-    let host = Host::new();
-    let said = after_install(&host, "id -un; echo $HOME $DEPLOYMENT_ID", "runas: nobody");
-    said.succeeded();
-    let log = host.log("d-1");
-    assert!(log.contains("[stdout]nobody\n") && log.contains(" d-1\n"), "{log}");
-}
-
-#[test]
-fn a_user_that_is_not_there_fails_the_script_and_is_named() {
-    let host = Host::new();
-    let said = after_install(&host, "id", "runas: nobody-of-that-name");
-    let (code, _, message) = said.error();
-    if is_root() {
-        assert_eq!(code, "ScriptFailed", "{message}");
-        assert!(host.log("d-1").contains("nobody-of-that-name"), "{}", host.log("d-1"));
-    } else {
-        assert!(code == "UnknownError" && message.contains("nobody-of-that-name"), "{code}: {message}");
-    }
-}
-
-#[test]
 fn both_logs_have_its_words_in_codedeploys_form() {
     let host = Host::new();
     after_install(&host, r"printf '\033[31mred\033[0m\n'; sleep 0.2; echo oops >&2", "").succeeded();
@@ -273,29 +247,4 @@ fn much_output_is_logged_whole_and_in_order() {
     let log = host.log("d-1");
     let numbers = log.lines().filter_map(|line| line.split_once("[stdout]")?.1.parse::<u32>().ok());
     assert!(numbers.eq(1..=20_000));
-}
-
-#[test]
-fn any_user_may_deploy_into_a_folder_of_theirs() {
-    if !is_root() {
-        return;
-    }
-    let host = Host::new();
-    host.bundle("b")
-        .hook("AfterInstall", "id -un")
-        .hook_with("ApplicationStart", "id -un", "runas: nobody")
-        .done();
-    Command::new("chown").arg("-R").arg("nobody").arg(host.path("")).status().unwrap();
-    let program = host.path("sluice-agent");
-    fs::copy(env!("CARGO_BIN_EXE_sluice-agent"), &program).unwrap();
-    let mut command = Command::new("runuser");
-    command.args(["-u", "nobody", "--"]).arg(&program).args([
-        "deploy-local",
-        "-o",
-        "json",
-        "--bundle-location",
-    ]);
-    command.arg(host.path("b")).args(["--deployment-id", "d-1", "-g", "g1", "--root-dir"]).arg(host.root());
-    Said::of(command.current_dir("/").output().unwrap()).succeeded();
-    assert_eq!(host.log("d-1").matches("[stdout]nobody\n").count(), 2);
 }

@@ -1,7 +1,10 @@
 //! `appspec lint`: an AppSpec alone and in its bundle, in words and in JSON, with its exit codes.
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use serde_json::Value;
@@ -94,6 +97,7 @@ fn what_the_bundle_lacks_is_an_error_at_its_line() {
         ],
     );
     fs::create_dir_all(folder.path().join("conf/web.service")).unwrap();
+    fs::remove_file(folder.path().join("ops/Install.sh")).unwrap();
     fs::create_dir(folder.path().join("ops/install.sh")).unwrap();
     says(&folder, 1, &["10: error: hooks.AfterInstall.location is `ops/install.sh`, which is no file"]);
 }
@@ -153,6 +157,49 @@ fn what_we_alone_refuse_leaves_the_exit_code_at_0() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.starts_with("standard input:5: warning: files.destination"), "{said:?}");
     assert!(said.out.contains("(refused here; AWS's agent takes it)"), "{said:?}");
+}
+
+#[test]
+fn what_hosts_refuse_in_a_bundle_and_aws_takes_is_told_once_for_each_kind() {
+    let folder = bundle("appspec.yml", APPSPEC);
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("venv/bin")).unwrap();
+    for (name, target) in [
+        ("venv/bin/python3", "/usr/bin/python3"),
+        ("venv/bin/pip", "../../../pip"),
+        ("venv/bin/python", "python3"),
+        ("venv/up", ".."),
+        ("venv/unit", "../conf/./web.service"),
+        ("venv/nothing", "nowhere"),
+    ] {
+        symlink(target, at(name)).unwrap();
+    }
+    for (name, mode) in [("tool", 0o4755), ("tool2", 0o2755), ("README", 0o644), ("readme", 0o644)] {
+        fs::write(at(name), "").unwrap();
+        fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(at("venv"), Permissions::from_mode(0o2775)).unwrap();
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    fs::write(folder.path().join(OsStr::from_bytes(b"caf\xe9")), "").unwrap();
+    says(
+        &folder,
+        0,
+        &[
+            "1: warning: the bundle's link `venv/bin/pip` to `../../../pip` leads out of it (and 2 more): link to a \
+             file of the bundle, or have hosts allow OutsideLinks (refused here; AWS's agent takes it)",
+            "1: warning: the bundle's link `venv/up` to `..` leads back to itself: ",
+            "1: warning: the bundle's file `tool` has set-id bits (and 1 more): clear them, or have hosts allow SetId (",
+            "1: warning: the bundle's entry `socket` is neither a file nor a directory nor a link: ",
+            "1: warning: the bundle's entries `README` and `readme` differ only in case or in Unicode's spelling: ",
+            "1: warning: the name of the bundle's entry \"caf\\xE9\" is not UTF-8: rename it (refused here; ",
+        ],
+    );
+    let said = run(&format!("appspec lint {} -o json", folder.path().display()));
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, &found["valid"]), (0, &true.into()));
+    let refused =
+        found["findings"].as_array().unwrap().iter().map(|f| (&f["refusedHere"], &f["refusedOnAws"]));
+    assert!(refused.into_iter().all(|who| who == (&true.into(), &false.into())), "{found}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEntry, Time};
-use sluice::agent::decisions::{Bundle, Entry, Lasting, Next, Record, Records, Report, due, next, take};
+use sluice::agent::decisions::{Bundle, Entry, Lasting, Next, Orders, Record, Records, Report, due, take};
 use sluice::api::deployment_status::Diagnostics;
 use sluice::api::instance::{AgentInfo, Installed};
 use sluice::api::{Assignment, EventName, EventStatus, Instance, InstanceStatus};
@@ -153,14 +153,15 @@ impl World {
         if seen.metadata.uid.as_deref() != Some(&agent.uid) {
             return;
         }
+        self.ledger.hosts.note_look(name, &seen);
         agent.seen = Some(seen);
         self.agent_works(name);
     }
 
     /// Begins what comes next, if nothing runs; then reports.
     fn agent_works(&mut self, name: &str) {
-        let now = self.store.now;
-        while let Some((group, next)) = self.agents.get_mut(name).and_then(|agent| agent.next(now)) {
+        let (now, mind) = (self.store.now, self.minds.agent);
+        while let Some((group, next)) = self.agents.get_mut(name).and_then(|agent| agent.next(now, mind)) {
             match next {
                 Next::Run(event) => self.begin(name, &group, event),
                 Next::Finish(status) => self.finish(name, group, status),
@@ -180,6 +181,8 @@ impl World {
         };
         let Some(agent) = self.agents.get_mut(name) else { return };
         let time = agent.clock(now);
+        let uid = agent.journal.said.get(group).map(|record| &record.assignment.deployment_uid);
+        self.ledger.note_begun(name, uid.map_or("", String::as_str), event);
         agent.journal.write(Entry::Begun { group: group.into(), event, time }, Lasting::Yes);
         agent.running = Some((group.into(), event));
         agent.turn += 1;
@@ -339,14 +342,14 @@ impl World {
 
 impl Agent {
     /// What comes next, once what is new is taken. While an event runs nothing is.
-    fn next(&mut self, now: Timestamp) -> Option<(String, Next)> {
+    fn next(&mut self, now: Timestamp, mind: fn(&Record, Orders) -> Next) -> Option<(String, Next)> {
         let time = self.clock(now);
         let instance = self.seen.as_ref().filter(|_| self.running.is_none() && self.is_up)?;
         while let Some((entry, lasting)) = take(instance, &self.journal.said, time) {
             self.journal.write(entry, lasting);
         }
         let (group, orders) = due(instance, &self.journal.said)?;
-        let next = next(self.journal.said.get(&group)?, orders);
+        let next = mind(self.journal.said.get(&group)?, orders);
         Some((group, next))
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sluice::agent::decisions::{Next, Orders, Record as HostRecord};
 use sluice::api::{Deployment, DeploymentGroupStatus, DeploymentStatus};
 use sluice::engine::group::{GroupAct, GroupFacts, GroupPlan};
 use sluice::engine::{Act, Facts, Note, Plan};
@@ -14,17 +15,23 @@ use super::objects::{Key, Kind};
 use super::observe;
 use super::store::Store;
 
-/// The two decisions, so that a test can put a broken one in their place.
+/// The decisions, so that a test can put a broken one in their place.
 #[derive(Clone, Copy)]
 pub struct Minds {
     pub deployment: fn(&Facts, Timestamp) -> Plan,
     pub group: fn(&GroupFacts, Timestamp) -> GroupPlan,
+    /// What a host's agent does next.
+    pub agent: fn(&HostRecord, Orders) -> Next,
 }
 
 impl Minds {
     /// The real ones.
     pub fn real() -> Self {
-        Self { deployment: sluice::engine::decide, group: sluice::engine::group::decide }
+        Self {
+            deployment: sluice::engine::decide,
+            group: sluice::engine::group::decide,
+            agent: sluice::agent::decisions::next,
+        }
     }
 }
 

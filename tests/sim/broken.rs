@@ -330,7 +330,7 @@ fn a_start_without_a_grant_is_caught() {
         }
         plan
     };
-    let minds = Minds { deployment: |f, now| decide(&granted(f), now), group: never };
+    let minds = Minds { deployment: |f, now| decide(&granted(f), now), group: never, ..Minds::real() };
     assert_eq!(breach("linear", minds), "only_the_granted_starts");
 }
 

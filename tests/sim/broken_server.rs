@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use sluice::agent::decisions::{Orders, Record, next};
 use sluice::api::{
     Assignment, AssignmentStatus, DeploymentStatus, EventName, EventStatus, HostEvent, Instance, Phase,
 };
@@ -185,6 +186,18 @@ fn every_invariant_on_hosts_catches_the_decision_that_breaks_it() {
     for (index, (invariant, story, mind)) in BROKEN.iter().enumerate() {
         let minds = Minds { deployment: *mind, ..Minds::real() };
         assert_eq!(breach(story, minds), *invariant, "{index} in {story}");
+    }
+}
+
+#[test]
+fn an_agent_that_does_not_listen_to_a_stop_is_caught() {
+    let agent = |record: &Record, orders: Orders| next(record, Orders { stop: false, ..orders });
+    for story in ["server/stop_in_an_event", "server/stop_in_an_event_with_rollback"] {
+        assert_eq!(
+            breach(story, Minds { agent, ..Minds::real() }),
+            "the_stopped_agent_begins_nothing",
+            "{story}"
+        );
     }
 }
 

@@ -39,7 +39,21 @@ fn behind(facts: &Facts, service: &str) -> String {
     facts.services.get(service).and_then(|s| s.selector.get(TASK_SET_LABEL)).cloned().unwrap_or_default()
 }
 
+/// The plan of the real decision, with a rollback that nobody holds before it begins.
+fn unheld(facts: &Facts, now: Timestamp) -> Plan {
+    let mut plan = decide(facts, now);
+    for act in &mut plan.acts {
+        if let Act::CreateRollback(new) = act {
+            new.is_held = false;
+        }
+    }
+    plan
+}
+
 const BROKEN: &[(&str, &str, Mind)] = &[
+    ("no_rollback_is_lost", "service/group_deleted_in_the_foreground_before_the_rollback_begins", unheld),
+    ("no_rollback_is_lost", "group_deleted_in_the_foreground_before_the_rollback_begins", unheld),
+    ("no_rollback_is_lost", "service/rollback_is_deleted_before_it_begins", unheld),
     ("no_weight_for_the_dead", "service/replacement_dies_mid_shift", |f, now| {
         // Takes anybody's word for it that somebody answers.
         let mut facts = f.clone();

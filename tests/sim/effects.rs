@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use sluice::api::{Deployment, ROLLBACK_OF_ANNOTATION};
+use sluice::api::{Deployment, ROLLBACK_OF_ANNOTATION, TRAFFIC_FINALIZER};
 use sluice::engine::Act;
 use sluice::engine::facts::{CallFact, CreationRefused};
 use sluice::engine::group::GroupAct;
@@ -224,17 +224,21 @@ impl World {
         if let Some(of) = new.rollback_of {
             deployment.metadata.annotations = Some([(ROLLBACK_OF_ANNOTATION.to_owned(), of)].into());
         }
-        let group = self.believers[index].cache.get(key.0, &key.1).and_then(Object::group);
+        let name = deployment.spec.deployment_group_ref.name.clone();
+        let group = self.believers[index].cache.get(Kind::Group, &name).and_then(Object::group);
         if let Some(group) = group {
+            // A desired revision's is controlled by its group, and holds up its deletion in the foreground.
+            let controls = (key.0 == Kind::Group).then_some(true);
             deployment.metadata.owner_references = Some(vec![OwnerReference {
                 api_version: "sluice.dev/v1alpha1".into(),
                 kind: "DeploymentGroup".into(),
-                name: key.1.clone(),
+                name,
                 uid: group.metadata.uid.clone().unwrap_or_default(),
-                controller: Some(true),
-                block_owner_deletion: None,
+                controller: controls,
+                block_owner_deletion: controls,
             }]);
         }
+        deployment.metadata.finalizers = new.is_held.then(|| vec![TRAFFIC_FINALIZER.into()]);
         match self.store.create(by, Object::Deployment(Arc::new(deployment))) {
             Ok(_) | Err(Refusal::AlreadyExists) => Ok(None),
             Err(refusal) => Err(refusal),

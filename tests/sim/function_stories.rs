@@ -2,7 +2,7 @@
 //! setting counts, and two groups on one route.
 
 use serde_json::{Value, json};
-use sluice::api::{DeploymentConfig, DeploymentGroup};
+use sluice::api::{DeploymentConfig, DeploymentGroup, TRAFFIC_FINALIZER};
 
 use super::objects::{Backend, Kind, Object};
 use super::setup::*;
@@ -46,6 +46,42 @@ fn config(world: &mut World, name: &str, routing: Value) {
 
 /// Every one of them.
 pub const STORIES: &[(&str, Tell)] = &[
+    ("group_deleted_before_the_rollback_begins", || {
+        let mut w = plain(rolling_back());
+        deploys(&mut w, "d1", "2");
+        w.then("stops d1", weight_is("hello-2", 50), 5_000, |w| stop(w, "d1", None));
+        w.then("deletes the group", has_rollback, 0, |w| {
+            w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+        });
+        w
+    }),
+    ("group_deleted_in_the_foreground_before_the_rollback_begins", || {
+        let mut w = plain(rolling_back());
+        w.then("sets spec.revision to version 2", at_once, 1_000, |w| desire(w, &appspec("2", None, &[])));
+        w.then("stops its Deployment", weight_is("hello-2", 50), 5_000, |w| {
+            let made = w.store.all(Kind::Deployment).filter_map(Object::deployment).next();
+            let name = made.map(|d| d.name().to_owned()).unwrap_or_default();
+            stop(w, &name, None);
+        });
+        w.then("deletes the group in the foreground", has_rollback, 0, |w| {
+            w.store.delete_in_foreground(&Actor::User, &(Kind::Group, GROUP.into()));
+        });
+        w
+    }),
+    ("deleted_before_it_begins_though_somebody_holds_it", || {
+        let mut w = plain(linear());
+        deploys(&mut w, "d1", "2");
+        w.then("creates Deployment d2 as a copy that has the finalizer", weight_is("hello-2", 25), 0, |w| {
+            deploy(w, "d2", &appspec("3", None, &[]), json!({}));
+            let _ = w.store.change(&Actor::User, &(Kind::Deployment, "d2".into()), |o| {
+                if let Object::Deployment(d) = o {
+                    std::sync::Arc::make_mut(d).metadata.finalizers = Some(vec![TRAFFIC_FINALIZER.into()]);
+                }
+            });
+        });
+        w.then("deletes d2", at_once, 5_000, |w| delete(w, "d2"));
+        w
+    }),
     ("missing_references_appear_late", || {
         let mut w = plain(linear());
         w.then("creates Deployment d1 of a ConfigMap, by DeploymentConfig later", at_once, 1_000, |w| {

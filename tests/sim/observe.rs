@@ -11,7 +11,7 @@ use sluice::engine::facts::{
 use sluice::engine::group::GroupFacts;
 use sluice::engine::server::facts::{PortFact, ServerFacts, ServerGroupFacts, SliceFact};
 use sluice::engine::server::host::HostFact;
-use sluice::engine::{group_service, hooks, needs};
+use sluice::engine::{group_service, hooks, needs, orphaned};
 
 use super::cache::Cache;
 use super::kubelet::selects;
@@ -24,8 +24,11 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
     let deployment = cache.get(Kind::Deployment, name)?.deployment()?.clone();
     let group_name = &deployment.spec.deployment_group_ref.name;
     let group = cache.get(Kind::Group, group_name).and_then(Object::group).cloned();
-    let revision = content(cache, &deployment, group.as_deref());
-    let needs = match (&group, deployment.phase().is_running() && has_snapshot(&deployment)) {
+    let triggering = triggering(cache, &deployment);
+    let begins_by = orphaned::begins_by(&deployment, group.as_ref(), triggering.as_deref());
+    let begins_by = begins_by.or_else(|| group.clone());
+    let revision = content(cache, &deployment, begins_by.as_deref());
+    let needs = match (&begins_by, deployment.phase().is_running() && has_snapshot(&deployment)) {
         (_, true) => needs::of_running(&deployment),
         (Some(group), false) if !deployment.phase().has_ended() => {
             let content = if let RevisionFact::Content(c) = &revision { Some(c.as_str()) } else { None };
@@ -39,7 +42,6 @@ pub fn deployment(cache: &Cache, memory: &Memory, store: &Store, name: &str) -> 
     let routes = needs.route.iter().chain(&needs.test_route).map(|r| (Kind::Route, r.clone()));
     let services: BTreeMap<String, ServiceFact> =
         needs.services.iter().map(|s| (s.clone(), service(cache, memory, s))).collect();
-    let triggering = triggering(cache, &deployment);
     let mut task_sets = needs.task_sets.clone();
     task_sets.extend(triggering.as_deref().map(needs::task_sets_of).unwrap_or_default());
     task_sets.extend(services.values().filter_map(|s| s.selector.get(TASK_SET_LABEL).cloned()));
@@ -131,17 +133,7 @@ fn rollback(cache: &Cache, deployment: &Deployment) -> RollbackFact {
     let info = deployment.status.as_ref().and_then(|s| s.rollback_info.as_ref());
     let named = info.and_then(|i| i.rollback_deployment.as_deref());
     let found = named.and_then(|n| cache.get(Kind::Deployment, n)).and_then(Object::deployment);
-    match found {
-        None => RollbackFact::Absent,
-        Some(d) => {
-            let of = d.metadata.annotations.as_ref().and_then(|a| a.get(ROLLBACK_OF_ANNOTATION));
-            if of.is_some_and(|uid| uid == deployment.uid()) {
-                RollbackFact::Made
-            } else {
-                RollbackFact::NameTaken
-            }
-        }
-    }
+    RollbackFact::of(deployment, found.map(Arc::as_ref))
 }
 
 fn job_names(deployment: &Deployment) -> Vec<(EventName, String)> {

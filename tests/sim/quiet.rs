@@ -40,7 +40,8 @@ fn every_run_ends(world: &World, deployment: &Deployment) -> Holds {
     Err(Breach::new("every_run_ends", what))
 }
 
-/// Our finalizers are gone from Jobs and from Deployments that have ended.
+/// Our finalizers are gone from Jobs and from Deployments that have ended, but for one that its rollback needs to begin, and from
+/// everything that is being deleted.
 fn no_job_is_left_held(world: &World) -> Holds {
     let held = world.store.all(Kind::Job).filter_map(Object::job).find(|j| j.is_held);
     if let Some(job) = held {
@@ -48,7 +49,19 @@ fn no_job_is_left_held(world: &World) -> Holds {
     }
     let mut deployments = world.store.all(Kind::Deployment).filter_map(Object::deployment);
     let is_held = |d: &Deployment| !d.metadata.finalizers.as_deref().unwrap_or_default().is_empty();
-    match deployments.find(|d| d.phase().has_ended() && is_held(d)) {
+    let is_needed = |d: &Deployment| {
+        let mut all = world.store.all(Kind::Deployment).filter_map(Object::deployment);
+        d.metadata.deletion_timestamp.is_none()
+            && all.any(|r| {
+                d.is_rolled_back_by(r)
+                    && r.status.as_ref().is_none_or(|s| s.resolved.is_none())
+                    && !r.phase().has_ended()
+            })
+    };
+    let is_left = |d: &Deployment| {
+        d.metadata.deletion_timestamp.is_some() || d.phase().has_ended() && is_held(d) && !is_needed(d)
+    };
+    match deployments.find(|d| is_left(d)) {
         Some(d) => Err(Breach::new("nothing_is_left_held", format!("Deployment {}", d.name()))),
         None => Ok(()),
     }

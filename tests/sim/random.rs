@@ -8,6 +8,7 @@ use super::goldens::told;
 use super::objects::{Kind, Object};
 use super::parallel::in_parallel;
 use super::rng::Rng;
+use super::script::beat;
 use super::setup::*;
 use super::store::Actor;
 use super::world::{Pace, World};
@@ -28,6 +29,25 @@ pub fn pace(rng: &mut Rng) -> Pace {
         losses: rng.pick(&[0, 0, 20]),
         is_shuffled: true,
         ..Pace::calm()
+    }
+}
+
+/// Somebody deletes the group, in the foreground or not, and maybe as soon as a rollback is there.
+pub fn delete_group(world: &mut World, rng: &mut Rng, name: &'static str, after: i64) {
+    let is_foreground = rng.one_in(2);
+    let text = if is_foreground { "deletes the group in the foreground" } else { "deletes the group" };
+    let deed = move |w: &mut World| {
+        let key = (Kind::Group, name.into());
+        if is_foreground {
+            w.store.delete_in_foreground(&Actor::User, &key);
+        } else {
+            w.store.delete(&Actor::User, &key);
+        }
+    };
+    if rng.one_in(2) {
+        world.ambush = Some(beat(text, at_once, after / 1_000, deed));
+    } else {
+        world.then(text, at_once, after, deed);
     }
 }
 
@@ -67,7 +87,7 @@ fn content(rng: &mut Rng) -> String {
 fn deed(world: &mut World, rng: &mut Rng) {
     let name = rng.pick(&NAMES[..3]);
     let after = rng.between(0, 90_000);
-    match rng.between(0, 18) {
+    match rng.between(0, 20) {
         0..=2 => {
             let asked = rng.pick(&[None, Some(true), Some(false)]);
             world.then(format!("stops {name} ({asked:?})"), at_once, after, move |w| stop(w, name, asked));
@@ -91,6 +111,9 @@ fn deed(world: &mut World, rng: &mut Rng) {
                     }
                 });
             });
+        }
+        20 => {
+            world.ambush = Some(beat("deletes every rollback", at_once, after / 1_000, delete_rollbacks));
         }
         18 => {
             let versions =
@@ -148,6 +171,14 @@ fn outage(world: &mut World, rng: &mut Rng, kind: i64, after: i64) {
             world.then("brings the route back", at_once, gone, move |w| {
                 let _ =
                     w.store.create(&Actor::User, route(&[("hello-1", 100 - weight), ("hello-2", weight)]));
+            });
+        }
+        19 => {
+            let gone = rng.between(1_000, 90_000);
+            let spec = group(rng);
+            delete_group(world, rng, GROUP, after);
+            world.then("brings the group back", at_once, gone, move |w| {
+                let _ = w.store.create(&Actor::User, Object::Group(group_of(spec)));
             });
         }
         15 => {

@@ -5,10 +5,13 @@ use sluice::api::{ConcurrencyPolicy, DeploymentGroup, TASK_SET_LABEL};
 
 use super::believer::Believer;
 use super::objects::{Kind, Object};
-use super::random::{CALLS, JOBS, NAMES, pace, shuffle};
+use super::random::{CALLS, JOBS, NAMES, delete_group, pace, shuffle};
 use super::rng::Rng;
+use super::script::beat;
 use super::service_setup::*;
-use super::setup::{at_once, delete, deploy_to, edit_named_group, http_hook, job_hook, read, stop};
+use super::setup::{
+    at_once, delete, delete_rollbacks, deploy_to, edit_named_group, http_hook, job_hook, read, stop,
+};
 use super::store::Actor;
 use super::world::{Pace, World};
 
@@ -76,7 +79,7 @@ fn content(rng: &mut Rng) -> String {
 fn deed(world: &mut World, rng: &mut Rng) {
     let name = rng.pick(&NAMES[..3]);
     let after = rng.between(0, 90_000);
-    match rng.between(0, 28) {
+    match rng.between(0, 30) {
         0..=2 => {
             let asked = rng.pick(&[None, Some(true), Some(false)]);
             world.then(format!("stops {name} ({asked:?})"), at_once, after, move |w| stop(w, name, asked));
@@ -178,13 +181,14 @@ fn outage(world: &mut World, rng: &mut Rng, kind: i64, after: i64) {
         22 => {
             let gone = rng.between(1_000, 90_000);
             let spec = spec(json!({"deploymentConfigName": "linear-40"}), json!({}));
-            world.then("deletes the group", at_once, after, |w| {
-                w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
-            });
+            delete_group(world, rng, GROUP, after);
             world.then("brings the group back", at_once, gone, move |w| {
                 let group = Object::Group(DeploymentGroup::new(GROUP, read(spec)).into());
                 let _ = w.store.create(&Actor::User, group);
             });
+        }
+        29 | 30 => {
+            world.ambush = Some(beat("deletes every rollback", at_once, after / 1_000, delete_rollbacks));
         }
         25 | 26 => {
             let node = rng.index(2);

@@ -10,7 +10,9 @@ use sluice::api::{EventName, EventStatus, Phase};
 
 use super::objects::{Kind, Object};
 use super::service_setup::*;
-use super::setup::{at_once, delete, edit_named_group, http_hook, job_hook, read, stop};
+use super::setup::{
+    at_once, delete, delete_rollbacks, edit_named_group, has_rollback, http_hook, job_hook, read, stop,
+};
 use super::store::{Actor, Store};
 use super::stories::Story;
 use super::world::{Pace, World};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sluice::api::{
     Application, ConcurrencyPolicy, Deployment, DeploymentConfig, DeploymentGroup, LifecycleHook, Phase,
+    ROLLBACK_OF_ANNOTATION,
 };
 
 use super::objects::{Backend, ConfigMap, Kind, Object, Route, Rule, Service};
@@ -45,13 +46,18 @@ pub fn shop(seed: u64, pace: Pace, group: serde_json::Value) -> World {
         create(w, service(&format!("hello-{version}"), 2));
     }
     create(w, route(&[("hello-1", 100)]));
+    create(w, Object::Group(group_of(group)));
+    world
+}
+
+/// The group, with those fields.
+pub fn group_of(more: serde_json::Value) -> Arc<DeploymentGroup> {
     let mut spec = json!({
         "applicationRef": {"name": "shop"},
         "function": {"versionService": "{name}-{version}", "aliases": [{"name": "live", "httpRoute": {"name": ROUTE}}]},
     });
-    merge(&mut spec, group);
-    create(w, Object::Group(Arc::new(DeploymentGroup::new(GROUP, read(spec)))));
-    world
+    merge(&mut spec, more);
+    Arc::new(DeploymentGroup::new(GROUP, read(spec)))
 }
 
 /// Puts the fields of `from` over those of `into`.
@@ -93,6 +99,28 @@ pub fn route(backends: &[(&str, i32)]) -> Object {
         rest: "hostnames: hello.example".into(),
         status: None,
     }))
+}
+
+/// True once a rollback is there; it has not begun yet.
+pub fn has_rollback(store: &Store) -> bool {
+    rollbacks(store).next().is_some()
+}
+
+fn rollbacks(store: &Store) -> impl Iterator<Item = &Arc<Deployment>> {
+    store.all(Kind::Deployment).filter_map(Object::deployment).filter(|d| is_rollback(d))
+}
+
+/// True if it says that it rolls back another one.
+pub fn is_rollback(deployment: &Deployment) -> bool {
+    deployment.metadata.annotations.as_ref().is_some_and(|a| a.contains_key(ROLLBACK_OF_ANNOTATION))
+}
+
+/// Somebody deletes every rollback.
+pub fn delete_rollbacks(world: &mut World) {
+    let names: Vec<String> = rollbacks(&world.store).map(|d| d.name().to_owned()).collect();
+    for name in names {
+        delete(world, &name);
+    }
 }
 
 /// A hook that is a Job: `passes`, `fails`, `vanishes` or `hangs`.

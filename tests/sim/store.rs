@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sluice::api::{Deployment, DeploymentGroupStatus, DeploymentStatus, TRAFFIC_FINALIZER};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use sluice::api::{Deployment, DeploymentGroup, DeploymentGroupStatus, DeploymentStatus, TRAFFIC_FINALIZER};
 use sluice::engine::plan::{Edit, PointService, ScaleTaskSet, SetWeights};
 
 use super::objects::{Backend, Key, Kind, Object, Route, Service, TaskSet};
@@ -55,6 +55,9 @@ pub enum Refusal {
 }
 
 type Answer = Result<u64, Refusal>;
+
+/// The garbage collector's finalizer of an object that is deleted in the foreground.
+const FOREGROUND: &str = "foregroundDeletion";
 
 /// All objects and the history of their changes.
 #[derive(Debug)]
@@ -321,7 +324,66 @@ impl Store {
         self.commit(by, key.clone(), None);
     }
 
-    /// Removes what is marked and no longer held, and the Jobs of Deployments that are gone.
+    /// Deletes a group in the foreground: what it owns is deleted at once, and what blocks its deletion goes before it.
+    pub fn delete_in_foreground(&mut self, by: &Actor, key: &Key) {
+        let _ = self.change(by, key, |o| {
+            if let Object::Group(g) = o {
+                let meta = &mut Arc::make_mut(g).metadata;
+                meta.finalizers.get_or_insert_default().push(FOREGROUND.into());
+            }
+        });
+        let uid = self.get(key.0, &key.1).and_then(Object::group).and_then(|g| g.metadata.uid.clone());
+        self.delete(by, key);
+        let owned: Vec<Key> = self
+            .all(Kind::Deployment)
+            .filter(|o| {
+                o.deployment().is_some_and(|d| owners(d).any(|owner| Some(&owner.uid) == uid.as_ref()))
+            })
+            .map(Object::key)
+            .collect();
+        for key in owned {
+            self.delete(&Actor::Garbage, &key);
+        }
+    }
+
+    /// Lets go of groups whose deletion nothing blocks any more, and deletes Deployments all of whose owners are gone.
+    fn collect_owned(&mut self) {
+        let blocks = |d: &Deployment, uid: Option<&str>| {
+            owners(d).any(|o| o.block_owner_deletion == Some(true) && Some(o.uid.as_str()) == uid)
+        };
+        let is_blocked = |uid: Option<&str>| {
+            self.all(Kind::Deployment).filter_map(Object::deployment).any(|d| blocks(d, uid))
+        };
+        let awaits = |g: &DeploymentGroup| g.metadata.finalizers.iter().flatten().any(|f| f == FOREGROUND);
+        let groups = self.all(Kind::Group).filter_map(Object::group);
+        let free = groups.clone().find(|g| awaits(g) && !is_blocked(g.metadata.uid.as_deref()));
+        let free = free.and_then(|g| g.metadata.name.clone());
+        let living: Vec<&String> = groups.filter_map(|g| g.metadata.uid.as_ref()).collect();
+        let is_orphan = |d: &Deployment| {
+            d.metadata.deletion_timestamp.is_none()
+                && owners(d).next().is_some()
+                && owners(d).all(|o| !living.contains(&&o.uid))
+        };
+        let orphan = self.all(Kind::Deployment).find(|o| o.deployment().is_some_and(|d| is_orphan(d)));
+        let orphan = orphan.map(Object::key);
+        if let Some(name) = free {
+            let _ = self.change(&Actor::Garbage, &(Kind::Group, name), |o| {
+                if let Object::Group(g) = o {
+                    Arc::make_mut(g)
+                        .metadata
+                        .finalizers
+                        .iter_mut()
+                        .for_each(|f| f.retain(|f| f != FOREGROUND));
+                }
+            });
+            return self.collect();
+        }
+        if let Some(key) = orphan {
+            self.delete(&Actor::Garbage, &key);
+        }
+    }
+
+    /// Removes what is marked and no longer held, what nobody owns any more, and the Jobs of Deployments that are gone.
     pub fn collect(&mut self) {
         let is_free = |o: &Object| match o {
             Object::Deployment(d) => {
@@ -350,7 +412,12 @@ impl Store {
         for key in orphans {
             self.delete(&Actor::Garbage, &key);
         }
+        self.collect_owned();
     }
+}
+
+fn owners(deployment: &Deployment) -> impl Iterator<Item = &OwnerReference> {
+    deployment.metadata.owner_references.iter().flatten()
 }
 
 fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {

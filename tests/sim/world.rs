@@ -9,9 +9,10 @@ use super::agents::{Agent, Fate};
 use super::believer::{Believer, Minds};
 use super::invariants::{Breach, Ledger};
 use super::log::Log;
-use super::objects::Key;
+use super::objects::{Key, Object};
 use super::rng::Rng;
 use super::script::Beat;
+use super::setup::is_rollback;
 use super::store::Store;
 
 /// How late everything is, in milliseconds from and to.
@@ -70,6 +71,8 @@ pub struct World {
     pub rng: Rng,
     pub pace: Pace,
     pub script: Vec<Beat>,
+    /// What somebody does as soon as a rollback is there.
+    pub ambush: Option<Beat>,
     pub agenda: BTreeMap<(Timestamp, u64), Happening>,
     pub ledger: Ledger,
     pub log: Log,
@@ -125,6 +128,7 @@ impl World {
             rng: Rng::new(seed),
             pace,
             script: vec![],
+            ambush: None,
             agenda: BTreeMap::new(),
             ledger: Ledger::new(&pace),
             log: Log::new(start),
@@ -200,6 +204,11 @@ impl World {
                 }
             }
             self.react(&commit);
+            let is_rollback = commit.before.is_none()
+                && commit.after.as_ref().and_then(Object::deployment).is_some_and(|d| is_rollback(d));
+            if let Some(beat) = self.ambush.take_if(|_| is_rollback) {
+                self.script.insert(0, beat);
+            }
             self.log.commit(&commit);
             self.ledger.check(&commit, &self.store)?;
         }

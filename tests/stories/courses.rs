@@ -15,8 +15,11 @@ mod stops;
 use crate::case;
 use crate::run::Case;
 use crate::story::Stage;
-use servers::{balancers, eyes, failures, fleets, mishaps};
-use services::{autoscaling, crashes, ends, holds, losses as dying, stops as halts, swaps, takeovers};
+use servers::{balancers, eyes, failures, fleets, mishaps, rules};
+use services::{
+    autoscaling, crashes, ends, foreground, holds, inputs, losses as dying, phases, stops as halts, swaps,
+    takeovers,
+};
 
 const COURSE: bool = true;
 const MORE: bool = false;
@@ -60,13 +63,25 @@ fn servers() -> Vec<Case> {
         case!("server-download-stalls", failures::stalls, MORE, together, bare),
         case!("server-rebooted", mishaps::rebooted, MORE, together, bare),
         case!("server-unplugged", mishaps::unplugged, COURSE, together, bare),
+        case!("server-stop-failures-ignored", rules::stop_failures_ignored, COURSE, together, bare),
+        case!("server-scripts-not-executable", rules::not_executable, COURSE, together, bare),
+        case!("server-zone-minimum", rules::zone_minimum, COURSE, together, bare),
+        case!("server-restart-fetches-nothing", rules::restart_fetches_nothing, COURSE, together, bare),
         case!("server-silent", mishaps::silent, MORE, together, bare),
         case!("server-controller-killed-often", mishaps::controller_killed_often, MORE, alone, bare),
     ]
 }
 
 fn services() -> Vec<Case> {
-    let all = [service_swaps(), service_ends(), service_stops(), service_inputs(), service_surroundings()];
+    let all = [
+        service_swaps(),
+        service_ends(),
+        service_stops(),
+        service_phases(),
+        service_inputs(),
+        service_hands(),
+        service_surroundings(),
+    ];
     all.into_iter().flatten().collect()
 }
 
@@ -152,6 +167,38 @@ fn service_stops() -> Vec<Case> {
     ]
 }
 
+fn service_phases() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
+        case!("service-stopped-after-install", phases::in_after_install, MORE, together, stage),
+        case!(
+            "service-stopped-after-install-without-rollback",
+            phases::in_after_install_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-before-traffic", phases::in_before_traffic, MORE, together, stage),
+        case!(
+            "service-stopped-before-traffic-without-rollback",
+            phases::in_before_traffic_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-after-traffic", phases::in_after_traffic, COURSE, together, stage),
+        case!(
+            "service-stopped-after-traffic-without-rollback",
+            phases::in_after_traffic_without_rollback,
+            MORE,
+            together,
+            stage
+        ),
+        case!("service-stopped-too-late", phases::too_late, MORE, together, stage),
+        case!("service-stopped-after-the-end", phases::after_the_end, MORE, together, stage),
+    ]
+}
+
 fn service_inputs() -> Vec<Case> {
     let (together, stage) = (false, Stage::Service);
     vec![
@@ -169,6 +216,32 @@ fn service_inputs() -> Vec<Case> {
     ]
 }
 
+fn service_hands() -> Vec<Case> {
+    let (together, stage) = (false, Stage::Service);
+    vec![
+        case!("service-container-missing", inputs::missing_container, MORE, together, stage),
+        case!("service-pod-template-changed", inputs::template_changed, MORE, together, stage),
+        case!("service-route-shared", inputs::shared_route, MORE, together, stage),
+        case!("service-third-backend-keeps-its-share", inputs::third_backend, MORE, together, stage),
+        case!("service-weights-set-by-hand", inputs::weights_by_hand, COURSE, together, stage),
+        case!("service-selector-changed-in-install", inputs::selector_in_install, MORE, together, stage),
+        case!(
+            "service-replacement-selector-changed-mid-shift",
+            inputs::replacement_selector,
+            MORE,
+            together,
+            stage
+        ),
+        case!(
+            "service-original-selector-changed-mid-shift",
+            inputs::original_selector,
+            MORE,
+            together,
+            stage
+        ),
+    ]
+}
+
 fn service_surroundings() -> Vec<Case> {
     let (together, alone) = (false, true);
     let (stage, bare) = (Stage::Service, Stage::Bare);
@@ -183,6 +256,13 @@ fn service_surroundings() -> Vec<Case> {
         case!("service-app-spec-in-a-registry", sources::of_service, MORE, together, stage),
         case!("service-group-orphaned", takeovers::orphaned, MORE, together, stage),
         case!("service-group-deleted", takeovers::deleted, MORE, together, stage),
+        case!(
+            "service-group-deleted-in-the-foreground",
+            foreground::rollback_has_not_begun,
+            MORE,
+            together,
+            stage
+        ),
         case!("service-target-group-shared", takeovers::shared, MORE, together, stage),
         case!("service-controller-killed-often", dying::controller_killed_often, COURSE, alone, stage),
         case!("service-rollback-while-killed", dying::rollback_while_killed, MORE, alone, stage),

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
+use futures::future::join_all;
 use serde_json::Value;
 
 use crate::cluster::{folder, root};
@@ -16,8 +17,11 @@ use crate::story::{Kind, Story};
 /// A host.
 pub const INSTANCE: Kind = ("sluice.dev/v1alpha1", "Instance");
 
-/// Hosts have numbers, which are the ends of their addresses; no two stories share one.
-static NEXT: AtomicU8 = AtomicU8::new(20);
+/// Hosts have numbers, which are their places in the hosts' network; no two stories share one, as who has just spoken to a host that went
+/// would for a while send to it what is for the next one of its address.
+static NEXT: AtomicU16 = AtomicU16::new(20);
+/// The next port for a bundles' server; the stores' are above.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(18_100);
 
 /// The scripts of a bundle that only notes what runs.
 pub const EVENTS: [&str; 5] =
@@ -40,7 +44,11 @@ pub const ALL_EVENTS: [&str; 9] = [
 pub struct Fleet {
     /// Their names.
     pub names: Vec<String>,
+    /// Their addresses.
+    pub addresses: Vec<String>,
     bundles: PathBuf,
+    /// What the server of the bundles says: a line a request.
+    requests: PathBuf,
     url: String,
     server: Child,
 }
@@ -60,20 +68,29 @@ pub struct Host {
 pub const PLAIN: Host = Host { tags: &["web="], zone: None, disk: "512m" };
 
 impl Fleet {
-    /// Registers the hosts, boots them, and waits until their agents report.
+    /// Registers the hosts and boots them, side by side, and waits until their agents report.
     pub async fn start(story: &Story, hosts: &[Host]) -> Self {
-        let first = NEXT.fetch_add(u8::try_from(hosts.len()).expect("a few hosts"), Ordering::SeqCst);
+        let count = u16::try_from(hosts.len()).expect("a few hosts");
+        let first = NEXT.fetch_add(count, Ordering::SeqCst);
         let bundles = folder().join(format!("{}.bundles-{first}", story.name));
+        let requests = folder().join(format!("{}.requests-{first}", story.name));
         fs::remove_dir_all(&bundles).ok();
         fs::create_dir_all(&bundles).expect("a folder");
-        let listen = format!("10.99.0.1:{}", 18_100 + u16::from(first));
-        let server = serve(&bundles, &listen);
-        let mut fleet = Self { names: vec![], bundles, url: format!("http://{listen}"), server };
-        for (number, host) in (first..).zip(hosts) {
-            let name = format!("host-{number}");
-            boot(story, &name, number, *host).await;
-            fleet.names.push(name);
-        }
+        let listen = format!("10.99.0.1:{}", NEXT_PORT.fetch_add(1, Ordering::SeqCst));
+        let server = serve(&bundles, &listen, &requests);
+        let numbers = first..first + count;
+        let fleet = Self {
+            // As their order by name is that of a deployment.
+            names: numbers.clone().map(|number| format!("host-{number:04}")).collect(),
+            addresses: numbers.clone().map(address).collect(),
+            bundles,
+            requests,
+            url: format!("http://{listen}"),
+            server,
+        };
+        fleet.down();
+        join_all(numbers.zip(&fleet.names).zip(hosts).map(|((n, name), host)| boot(story, name, n, *host)))
+            .await;
         for name in &fleet.names {
             let reports = |i: &Value| crate::checks::conditions(i).contains(&("Ready", "True"));
             story.until(INSTANCE, name, "its agent reports", reports).await;
@@ -87,6 +104,35 @@ impl Fleet {
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(output.status.success(), "{command:?} on {}: {said}", self.names[host]);
         said
+    }
+
+    /// Runs a command on every host; answers what each prints.
+    pub fn run_all(&self, command: &[&str]) -> Vec<String> {
+        (0..self.names.len()).map(|host| self.run(host, command)).collect()
+    }
+
+    /// Runs a command on every host that prints the same on each.
+    pub fn all_say(&self, command: &[&str], expected: &str) {
+        for (name, said) in self.names.iter().zip(self.run_all(command)) {
+            assert_eq!(said, expected, "{command:?} on {name}");
+        }
+    }
+
+    /// The numbers of all hosts but one.
+    pub fn others(&self, than: usize) -> Vec<usize> {
+        (0..self.names.len()).filter(|host| *host != than).collect()
+    }
+
+    /// The number of the host of that name.
+    pub fn position(&self, name: &Value) -> usize {
+        let position = self.names.iter().position(|known| *name == **known);
+        position.unwrap_or_else(|| panic!("{name} is none of {:?}", self.names))
+    }
+
+    /// Leaves a file `/srv/marked` on that host alone, by which a script knows it.
+    pub fn mark(&self, host: usize) {
+        self.run_all(&["rm", "-f", "/srv/marked"]);
+        self.run(host, &["touch", "/srv/marked"]);
     }
 
     /// The words that scripts of [`Self::notes`] left on a host.
@@ -165,6 +211,20 @@ impl Fleet {
         Bundle { url: format!("{}?{query}", bundle.url), ..bundle.clone() }
     }
 
+    /// The same bundle with a fault of the server's that befalls one host.
+    pub fn faulty_for(&self, host: usize, bundle: &Bundle, query: &str) -> Bundle {
+        self.faulty(bundle, &format!("{query}&only={}", self.addresses[host]))
+    }
+
+    /// The ranges that a host asked for of that bundle, in order; an empty one is all of it.
+    pub fn ranges(&self, host: usize, bundle: &Bundle) -> Vec<String> {
+        let path = bundle.url.strip_prefix(&self.url).expect("a bundle of this server");
+        let asked = format!(" {} asks for {path}, range ", self.addresses[host]);
+        let said = fs::read_to_string(&self.requests).expect("what the server says");
+        let ranges = said.lines().filter_map(|line| Some(line.split_once(&asked)?.1));
+        ranges.map(|range| range.trim_matches('"').to_owned()).collect()
+    }
+
     /// A bundle with so many MiB of noise in it.
     pub fn large(&self, version: &str, mebibytes: u64) -> Bundle {
         let app = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{version}", self.names[0]));
@@ -175,6 +235,11 @@ impl Fleet {
         let appspec = "version: 0.0\nos: linux\nfiles:\n  - source: app\n    destination: /srv/app\n";
         fs::write(app.join("appspec.yml"), appspec).expect("a file");
         self.pack(&app, &format!("large-{version}.tgz"))
+    }
+
+    fn down(&self) {
+        let names: Vec<_> = self.names.iter().map(String::as_str).collect();
+        hosts_sh(&[&["down"], names.as_slice()].concat());
     }
 
     /// A folder as a bundle of that name.
@@ -199,26 +264,27 @@ impl Drop for Fleet {
         self.server.kill().ok();
         self.server.wait().ok();
         if std::env::var_os("KEEP").is_none() {
-            let names: Vec<_> = self.names.iter().map(String::as_str).collect();
-            hosts_sh(&[&["down"], names.as_slice()].concat());
+            self.down();
         }
     }
 }
 
-async fn boot(story: &Story, name: &str, number: u8, host: Host) {
+/// Where the host of that number is: see `e2e/hosts.sh`.
+fn address(number: u16) -> String {
+    format!("10.99.{}.{}", 16 + number / 256, number % 256)
+}
+
+async fn boot(story: &Story, name: &str, number: u16, host: Host) {
     let config = folder().join(format!("{name}.yaml"));
     let config = config.to_str().expect("a path");
-    let address = format!("10.99.1.{number}");
+    let address = address(number);
     let mut arguments = vec!["register", name, "--address", &address, "--config-file", config];
     arguments.extend(host.tags.iter().flat_map(|tag| ["--tag", tag]));
     arguments.extend(host.zone.iter().flat_map(|zone| ["--zone", zone]));
     story.plugin(&arguments).await;
-    hosts_sh(&["down", name]);
-    let output = Command::new(root().join("e2e/hosts.sh"))
-        .args(["up", name, &number.to_string(), config])
-        .env("DISK", host.disk)
-        .output()
-        .expect("e2e/hosts.sh");
+    let mut command = tokio::process::Command::new(root().join("e2e/hosts.sh"));
+    command.args(["up", name, &number.to_string(), config]).env("DISK", host.disk);
+    let output = command.output().await.expect("e2e/hosts.sh");
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -226,10 +292,11 @@ fn hosts_sh(arguments: &[&str]) -> std::process::Output {
     Command::new(root().join("e2e/hosts.sh")).args(arguments).output().expect("e2e/hosts.sh")
 }
 
-fn serve(bundles: &Path, listen: &str) -> Child {
+fn serve(bundles: &Path, listen: &str, requests: &Path) -> Child {
     let tools =
         std::env::var_os("SLUICE_TOOLS").map_or_else(|| root().join("target/tools/bin"), PathBuf::from);
     let mut command = Command::new(tools.join("bundles"));
     command.args(["-listen", listen, "-dir"]).arg(bundles);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("bundles: run `make up` first")
+    let requests = fs::File::create(requests).expect("a file");
+    command.stdout(Stdio::null()).stderr(requests).spawn().expect("bundles: run `make up` first")
 }

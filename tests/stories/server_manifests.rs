@@ -19,13 +19,13 @@ spec: {computePlatform: Server}
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: DeploymentConfig
-metadata: {name: keep-three}
-spec: {computePlatform: Server, minimumHealthyHosts: {type: HostCount, value: 3}}
+metadata: {name: keep-two}
+spec: {computePlatform: Server, minimumHealthyHosts: {type: HostCount, value: 2}}
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: DeploymentConfig
-metadata: {name: keep-two-thirds}
-spec: {computePlatform: Server, minimumHealthyHosts: {type: FleetPercent, value: 66}}
+metadata: {name: keep-most}
+spec: {computePlatform: Server, minimumHealthyHosts: {type: FleetPercent, value: 51}}
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: DeploymentConfig

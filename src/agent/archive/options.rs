@@ -7,6 +7,9 @@ pub struct Options {
     pub limits: Limits,
     /// What is let through that is refused otherwise.
     pub allowed: Allowed,
+    /// True leaves every file to who unpacks; false gives those of a tar the numeric owners that they have in it, where root unpacks, as
+    /// tar does.
+    pub ignores_ownership: bool,
 }
 
 /// What a bundle may come to. A limit at its type's greatest value is no limit.
@@ -51,6 +54,4 @@ pub struct Allowed {
     pub special_files: bool,
     /// Bytes after the archive's end: not read.
     pub trailing_data: bool,
-    /// The numeric owners of a tar's files: kept, where the agent may give files away.
-    pub owners: bool,
 }

@@ -4,10 +4,14 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// `..` in a path.
-    #[error("the bundle's entry {0} has .. in its path; pack the bundle from its own directory")]
+    #[error(
+        "the bundle's entry {0} has .. in its path; pack the bundle from its own directory, or allow ParentParts in the agent's configuration"
+    )]
     ParentPart(String),
     /// A path from the host's root.
-    #[error("the bundle's entry {0} has an absolute path; pack the bundle from its own directory")]
+    #[error(
+        "the bundle's entry {0} has an absolute path; pack the bundle from its own directory, or allow AbsolutePaths in the agent's configuration"
+    )]
     AbsolutePath(String),
     /// No name at all.
     #[error("the bundle has an entry without a name ({0}); pack it again")]
@@ -40,7 +44,9 @@ pub enum Refusal {
     )]
     PathTooDeep(String, usize),
     /// A link that leads out of the bundle.
-    #[error("the bundle's link {0} leads out of the bundle, to {1}; link to a file of the bundle")]
+    #[error(
+        "the bundle's link {0} leads out of the bundle, to {1}; link to a file of the bundle, or allow OutsideLinks in the agent's configuration"
+    )]
     LinkLeaves(String, String),
     /// A link that leads to itself, or to a directory that it lies in.
     #[error("the bundle's link {0} to {1} leads back to itself; remove it")]
@@ -59,13 +65,19 @@ pub enum Refusal {
     )]
     SpecialFile(String, &'static str),
     /// Set-id bits on a file.
-    #[error("the bundle's file {0} has set-id bits (mode {1:04o}); clear them before you pack it")]
+    #[error(
+        "the bundle's file {0} has set-id bits (mode {1:04o}); clear them before you pack it, or allow SetId in the agent's configuration"
+    )]
     SetIdBits(String, u32),
     /// One path twice.
-    #[error("the bundle has {0} more than once; pack it again")]
+    #[error(
+        "the bundle has {0} more than once; pack it again, or allow Duplicates in the agent's configuration"
+    )]
     DuplicateEntry(String),
     /// Two names that some file systems take for one.
-    #[error("the bundle's entries {0} and {1} differ only in case or in Unicode's spelling; rename one")]
+    #[error(
+        "the bundle's entries {0} and {1} differ only in case or in Unicode's spelling; rename one, or allow Clashes in the agent's configuration"
+    )]
     NameClash(String, String),
     /// Two sizes for one entry.
     #[error(
@@ -90,7 +102,9 @@ pub enum Refusal {
     )]
     CompressionRatio(u64),
     /// More to read after the end.
-    #[error("the bundle goes on after its end; another archive may hide there: pack it again")]
+    #[error(
+        "the bundle goes on after its end; another archive may hide there: pack it again, or allow TrailingData in the agent's configuration"
+    )]
     TrailingData,
     /// A file that needs a password.
     #[error("the bundle's file {0} is encrypted; pack it without a password")]

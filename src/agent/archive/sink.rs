@@ -1,6 +1,6 @@
 //! Writes what an archive holds: takes entries with clean paths, keeps the limits, and makes files beneath one directory.
 //!
-//! Every file is new (O_EXCL): an entry never writes into what another one made. Owners are taken on request only, modes of directories never.
+//! Every file is new (O_EXCL): an entry never writes into what another one made. Owners are taken of files, and only where root unpacks; modes of directories never.
 
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -128,7 +128,8 @@ impl<'a> Sink<'a> {
             return Err(Error::Truncated(format!("within {}", shown(file.path.as_bytes()))));
         }
         // Before the mode: a change of owner clears bits of it.
-        if let Some((user, group)) = file.owner.filter(|_| self.options.allowed.owners && geteuid().is_root())
+        if let Some((user, group)) =
+            file.owner.filter(|_| !self.options.ignores_ownership && geteuid().is_root())
         {
             let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
             rustix::fs::fchown(&fd, Some(user), Some(group)).map_err(host("set the owner of"))?;

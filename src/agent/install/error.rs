@@ -82,7 +82,10 @@ pub enum Error {
         mode: u32,
     },
     /// A link that leads out of the bundle.
-    #[error("the bundle's link {} leads out of the bundle; link to a file of the bundle", .0.display())]
+    #[error(
+        "the bundle's link {} leads out of the bundle; link to a file of the bundle, or allow OutsideLinks in the agent's configuration",
+        .0.display()
+    )]
     LinkLeaves(PathBuf),
     /// A link that leads back to itself.
     #[error("the bundle's link {} leads back to itself; remove it", .0.display())]
@@ -125,7 +128,7 @@ pub enum Error {
     },
     /// A mode with set-id bits for files.
     #[error(
-        "line {line}: mode {mode:04o} would set the set-id bits of files below {object}; leave them out, or allow them in the agent's configuration"
+        "line {line}: mode {mode:04o} would set the set-id bits of files below {object}; leave them out, or allow SetId in the agent's configuration"
     )]
     SetIdMode {
         /// The object.

@@ -68,8 +68,9 @@ pub struct Options {
     pub allow_outside_sources: bool,
     /// Directories below a destination that are links on the host: followed, whoever can turn them.
     pub follow_directory_links: bool,
-    /// The owners that files have in the archive: theirs on the host, too, unless the AppSpec gives others.
-    pub keep_owners: bool,
+    /// True leaves every file to who installs; false gives it the owner that it has in the archive, where root installs and the
+    /// AppSpec names no other.
+    pub ignores_ownership: bool,
 }
 
 /// What was done.

@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::process::geteuid;
+
 use super::entry::{Entry, tree_order};
 use super::error::Error;
 use super::host::Host;
@@ -46,6 +48,7 @@ pub fn wanted(
     let mut walk = Walk {
         archive,
         options: job.options,
+        keeps_owners: !job.options.ignores_ownership && geteuid().is_root(),
         host,
         is_ours,
         found: Vec::new(),
@@ -79,6 +82,7 @@ pub fn wanted(
 struct Walk<'a> {
     archive: PathBuf,
     options: &'a Options,
+    keeps_owners: bool,
     host: &'a Host<'a>,
     is_ours: &'a IsOurs<'a>,
     found: Vec<Wanted>,
@@ -180,7 +184,7 @@ impl Walk<'_> {
             self.want(entry, origin)?;
             if let Some(file) = self.found.last_mut() {
                 (file.folder, file.mode) = (folder, found.mode() & 0o7777);
-                file.owner = self.options.keep_owners.then(|| (found.uid(), found.gid()));
+                file.owner = self.keeps_owners.then(|| (found.uid(), found.gid()));
             }
             return Ok(());
         }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use acl::{Place, access_list, default_list};
-pub use names::{PATIENCE, Unanswered, group_id, user_id};
+pub use names::{Login, PATIENCE, Unanswered, group_id, login, user_id};
 pub use pattern::{is_direct_match, is_match};
 pub use selinux::{Label, forget_each, is_available, label, unlabel};
 
@@ -25,7 +25,7 @@ const ACCESS: &str = "system.posix_acl_access";
 const DEFAULT: &str = "system.posix_acl_default";
 
 /// What a file or directory gets; what is absent stays as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attributes {
     /// The user.

@@ -1,62 +1,51 @@
-//! How a script is started: as it is, or as another user by the host's own means.
+//! How a script is started: as it is, or as another user by the host's own means; and not before its process is known.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Command as StdCommand, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
-use rustix::io::Errno;
+use rustix::fs::StatVfsMountFlags;
 use tokio::process::{Child, Command};
 
+use super::gate;
+use super::user::{Start, find, start_as};
 use super::{Code, Surroundings};
 use crate::appspec::Script;
 
-/// Where the programs of the system are, whatever PATH says.
-const SYSTEM: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
-
-/// Starts the script.
-pub async fn spawn(script: &Script, file: &Path, within: Surroundings<'_>) -> Result<Child, (Code, String)> {
-    let words = words(script, file).await?;
-    let start = |words: &[OsString]| {
-        let mut command = Command::from(StdCommand::new(&words[0]));
-        command.args(&words[1..]).current_dir(within.directory);
-        command.env_clear().envs(within.environment).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-    };
-    let started = match start(&words) {
-        // As every shell does with a file that does not say what runs it.
-        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
-            start(&[&["/bin/sh".into()], words.as_slice()].concat())
-        }
-        started => started,
-    };
-    started.map_err(|error| why_not(&error, script, file, within.directory))
+/// Starts the script; `known` is told the number of its process before anything of it runs.
+pub async fn spawn(
+    script: &Script,
+    file: &Path,
+    within: Surroundings<'_>,
+    known: impl FnOnce(u32),
+) -> Result<Child, (Code, String)> {
+    let start = how(script, file).await?;
+    // Whoever starts it in our place says less of what is wrong with it.
+    if start.words[0] != *file
+        && let Some(obstacle) = obstacle(script, file)
+    {
+        return Err(obstacle);
+    }
+    let held = gate::hold(&start.words, within.directory, &start.environment(within.environment))
+        .map_err(|error| why_no_process(&error, script, within.directory))?;
+    if let Some(pid) = held.id() {
+        known(pid);
+    }
+    held.release().await.map_err(|error| why_not(&error, script, file))
 }
 
-/// The command line. Root needs no `sudo`, and nobody a change to whom he is.
-async fn words(script: &Script, file: &Path) -> Result<Vec<OsString>, (Code, String)> {
-    let own: Vec<OsString> = vec![file.into()];
+/// The command line. Root needs no `sudo`; it becomes itself all the same, to be at home.
+async fn how(script: &Script, file: &Path) -> Result<Start, (Code, String)> {
     let is_root = rustix::process::geteuid().is_root();
     let fail = |message: String| (Code::UnknownError, message);
     match (&script.runas, script.sudo && !is_root) {
-        (Some(user), false) if is_root => {
-            if user == "root" {
-                return Ok(own);
-            }
-            if let Some(runuser) = find("runuser") {
-                return Ok([vec![runuser.into(), "-u".into(), user.into(), "--".into()], own].concat());
-            }
-            let su = find("su")
-                .ok_or_else(|| fail(format!("runas {user}: this host has neither runuser nor su")))?;
-            let words = [su.into(), "-s".into(), "/bin/sh".into(), user.into(), "-c".into(), quoted(file)];
-            Ok(words.into())
-        }
+        (Some(user), false) if is_root => start_as(user, file).await.map_err(fail),
         (Some(user), false) if !is_self(user).await => Err(fail(format!(
             "runas {user}: the agent does not run as root and cannot become another user; run it as root, or set sudo: true"
         ))),
-        (None | Some(_), false) => Ok(own),
+        (None | Some(_), false) => Ok(Start::of(file)),
         (user, true) => {
             let sudo = find("sudo").ok_or_else(|| fail("sudo: this host has no sudo".into()))?;
             let mut words: Vec<OsString> = vec![sudo.into(), "-n".into()];
@@ -64,7 +53,7 @@ async fn words(script: &Script, file: &Path) -> Result<Vec<OsString>, (Code, Str
                 words.extend(["-u".into(), user.into()]);
             }
             words.push("--".into());
-            Ok([words, own].concat())
+            Ok(Start::behind(words, file))
         }
     }
 }
@@ -76,43 +65,46 @@ async fn is_self(user: &str) -> bool {
     asked.is_ok_and(|said| said.status.success() && String::from_utf8_lossy(&said.stdout).trim() == own)
 }
 
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(SYSTEM.iter().map(PathBuf::from));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
-/// A path as one word of a shell.
-fn quoted(path: &Path) -> OsString {
-    format!("exec '{}'", path.to_string_lossy().replace('\'', r"'\''")).into()
+/// Why there is not even a process that could become the script.
+fn why_no_process(error: &io::Error, script: &Script, directory: &Path) -> (Code, String) {
+    let location = &script.location;
+    let message = if directory.is_dir() {
+        format!("script {location} could not be started: no process for it: {error}")
+    } else {
+        format!("the working directory {} of script {location} does not exist", directory.display())
+    };
+    (Code::UnknownError, message)
 }
 
 /// Why a file that is there and executable could not be started.
-fn why_not(error: &io::Error, script: &Script, file: &Path, directory: &Path) -> (Code, String) {
+fn why_not(error: &io::Error, script: &Script, file: &Path) -> (Code, String) {
     let location = &script.location;
-    if !directory.is_dir() {
-        let directory = directory.display();
-        return (
-            Code::UnknownError,
-            format!("the working directory {directory} of script {location} does not exist"),
-        );
-    }
-    if error.kind() == io::ErrorKind::NotFound
-        && let Some(interpreter) = interpreter(file)
-    {
-        let cure = if interpreter.ends_with('\r') { "; save the script with Unix line ends" } else { "" };
-        let message = format!(
-            "script {location} could not be started: there is no {interpreter:?}, which it names in its first line{cure}"
-        );
-        return (Code::UnknownError, message);
+    if let Some(obstacle) = obstacle(script, file) {
+        return obstacle;
     }
     if error.kind() == io::ErrorKind::PermissionDenied {
-        let message = format!(
-            "script {location} could not be executed: {error}; is the root folder on a file system mounted noexec?"
-        );
-        return (Code::ScriptNotExecutable, message);
+        return (Code::ScriptNotExecutable, format!("script {location} could not be executed: {error}"));
     }
     (Code::UnknownError, format!("script {location} could not be started: {error}"))
+}
+
+/// What keeps the system from starting a file, whoever tries, whatever its mode says.
+fn obstacle(script: &Script, file: &Path) -> Option<(Code, String)> {
+    let location = &script.location;
+    let is_noexec = |mount: rustix::fs::StatVfs| mount.f_flag.contains(StatVfsMountFlags::NOEXEC);
+    if rustix::fs::statvfs(file).is_ok_and(is_noexec) {
+        let message = format!(
+            "script {location} could not be executed: the root folder is on a file system that is mounted noexec; mount it \
+             with exec, or move the root folder"
+        );
+        return Some((Code::ScriptNotExecutable, message));
+    }
+    let interpreter = interpreter(file).filter(|interpreter| !Path::new(interpreter).exists())?;
+    let cure = if interpreter.ends_with('\r') { "; save the script with Unix line ends" } else { "" };
+    let message = format!(
+        "script {location} could not be started: there is no {interpreter:?}, which it names in its first line{cure}"
+    );
+    Some((Code::UnknownError, message))
 }
 
 /// What the first line says after `#!`.

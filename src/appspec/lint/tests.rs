@@ -98,6 +98,18 @@ fn an_unquoted_mode_is_told_as_awss_agent_reads_it() {
 }
 
 #[test]
+fn set_id_bits_are_told_where_hosts_refuse_them() {
+    let mode = |fields: &str| found(&format!("{HEAD}permissions: [{{object: /x, {fields}}}]\n"));
+    let tells = |fields: &str| mode(fields).iter().any(|finding| finding.sentence.contains("set-id bits"));
+    assert!(tells("mode: '2775'") && tells("mode: '2775', type: [file]"));
+    assert!(
+        !tells("mode: '2775', type: [directory]"),
+        "a directory's group is handed on, and no rights with it"
+    );
+    assert!(!tells("mode: '1777'"));
+}
+
+#[test]
 fn a_value_in_another_case_is_ignored_here_and_refused_by_aws() {
     let found = found(&format!("{HEAD}file_exists_behavior: overwrite\n"));
     assert!(found.iter().all(|finding| !finding.is_refused_here && finding.line == 3));

@@ -169,12 +169,6 @@ fn mode_of(node: &Node, findings: &mut Findings) -> Result<u32, Error> {
         }
         Some(_) => {}
     }
-    if mode & SET_ID != 0 {
-        let said = format!(
-            "{field} {mode:04o} has set-id bits, which a host has to allow in the agent's configuration"
-        );
-        findings.advice.add(node.at, said);
-    }
     Ok(mode)
 }
 
@@ -186,6 +180,13 @@ fn mode_bits(digits: &str) -> Option<u32> {
 /// What surprises people about the entries that they write.
 fn explain(permission: &Permission, at: Position, findings: &mut Findings) {
     let Permission { pattern, except, .. } = permission;
+    // On directories they hand on no rights to programs, and are taken as they are.
+    if let Some(mode) = permission.mode.filter(|mode| mode & SET_ID != 0 && permission.files) {
+        let said = format!(
+            "{FIELD}.mode {mode:04o} has set-id bits, which a host has to allow for files (SetId in the agent's configuration)"
+        );
+        findings.advice.add(at, said);
+    }
     let sets_nothing = permission.owner.is_none()
         && permission.group.is_none()
         && permission.mode.is_none()

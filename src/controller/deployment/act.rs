@@ -266,5 +266,6 @@ impl Hand<'_> {
 pub fn build(new: &NewDeployment, owner: Option<OwnerReference>) -> Deployment {
     let mut deployment = Deployment::new(&new.name, new.spec.clone());
     deployment.metadata.owner_references = owner.map(|o| vec![o]);
+    deployment.metadata.finalizers = new.is_held.then(|| vec![TRAFFIC_FINALIZER.into()]);
     deployment
 }

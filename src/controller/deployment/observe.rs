@@ -16,6 +16,7 @@ use crate::controller::{hosts, revisions, services, watches};
 use crate::engine::Facts;
 use crate::engine::facts::{RevisionFact, RollbackFact, RouteFact, ServiceFact, TaskSetFact};
 use crate::engine::needs::{self, Needs};
+use crate::engine::{orphaned, turn};
 use crate::source;
 
 /// One observation under way: what was looked at is noted, so that its changes wake the Deployment again.
@@ -80,8 +81,11 @@ impl Look<'_> {
         let group = self.get(&kinds.groups, &deployment.spec.deployment_group_ref.name);
         let has_snapshot = deployment.status.as_ref().is_some_and(|s| s.resolved.is_some());
         let is_starting = !deployment.phase().has_ended() && !has_snapshot;
+        let is_over = deployment.phase().has_ended() && deployment.finalizers().is_empty();
+        let triggering = if has_snapshot || is_over { None } else { self.triggering() };
         let (needs, revision) = if is_starting {
-            self.start(group.as_deref()).await?
+            let begins_by = orphaned::begins_by(&deployment, group.as_ref(), triggering.as_deref());
+            self.start(begins_by.as_deref()).await?
         } else {
             self.context.revisions.forget(self.key);
             (needs::of_running(&deployment), RevisionFact::NotRead)
@@ -104,9 +108,8 @@ impl Look<'_> {
         let named = needs.pod_template.as_ref();
         let pod_template = named.and_then(|name| self.get(&kinds.pod_templates, name));
         let mut needs = needs;
-        let (rival, triggering) =
-            if is_starting { (self.rival(group.as_deref()), self.triggering()) } else { (None, None) };
-        let has_turn = is_starting && self.has_turn(group.as_deref());
+        let rival = if is_starting { self.rival(group.as_deref()) } else { None };
+        let has_turn = is_starting && group.as_ref().is_some_and(|g| turn::is_granted(&deployment, g));
         let server = self.server(group.as_deref(), has_turn).await?;
         needs.task_sets.extend(triggering.as_deref().map(needs::task_sets_of).unwrap_or_default());
         Ok(Facts {
@@ -132,12 +135,9 @@ impl Look<'_> {
         })
     }
 
-    /// What a start needs. The revision is read only by the one that has its turn.
+    /// What a start by the words of `group` needs. The revision is read only by the one that has its turn.
     async fn start(&mut self, group: Option<&DeploymentGroup>) -> Result<(Needs, RevisionFact), Error> {
         let Some(group) = group else { return Ok((Needs::default(), RevisionFact::NotRead)) };
-        if !self.has_turn(Some(group)) {
-            return Ok((Needs::default(), RevisionFact::NotRead));
-        }
         if group.spec.server.is_some() {
             return Ok((needs::of_start(self.deployment, group, None), RevisionFact::NotRead));
         }
@@ -159,11 +159,6 @@ impl Look<'_> {
             crate::controller::named::watch(self.context, namespace, &config_map.name);
         }
         Ok((needs::of_start(self.deployment, group, content), revision))
-    }
-
-    fn has_turn(&self, group: Option<&DeploymentGroup>) -> bool {
-        let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
-        active.is_some_and(|a| a.uid == self.deployment.uid())
     }
 
     fn route(&mut self, name: &str) -> Option<Arc<RouteFact>> {
@@ -218,7 +213,10 @@ impl Look<'_> {
 
     fn triggering(&mut self) -> Option<Arc<Deployment>> {
         let uid = self.deployment.annotations().get(ROLLBACK_OF_ANNOTATION)?;
-        self.context.kinds.deployments.cache.filter(&self.key.namespace, |d| d.uid() == uid).pop()
+        let found =
+            self.context.kinds.deployments.cache.filter(&self.key.namespace, |d| d.uid() == uid).pop()?;
+        self.looked.insert(ObjectKey::of("Deployment", found.as_ref()));
+        Some(found)
     }
 
     fn rollback(&mut self) -> RollbackFact {
@@ -229,18 +227,11 @@ impl Look<'_> {
         if self.deployment.finalizers().is_empty() {
             return RollbackFact::Made;
         }
-        match self.get(&self.context.kinds.deployments, &name) {
-            None => RollbackFact::Absent,
-            Some(d)
-                if d.annotations().get(ROLLBACK_OF_ANNOTATION).map(String::as_str)
-                    == Some(self.deployment.uid()) =>
-            {
-                // Before its creator is on record it needs this Deployment to say whose rollback it is.
-                self.is_fresh &= d.status.is_some();
-                RollbackFact::Made
-            }
-            Some(_) => RollbackFact::NameTaken,
-        }
+        let found = self.get(&self.context.kinds.deployments, &name);
+        let fact = RollbackFact::of(self.deployment, found.as_deref());
+        // Before its creator is on record it needs this Deployment to say whose rollback it is.
+        self.is_fresh &= fact != RollbackFact::Made || found.is_some_and(|d| d.status.is_some());
+        fact
     }
 
     /// Asked only about a Deployment that is being deleted.

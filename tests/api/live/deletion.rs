@@ -125,6 +125,57 @@ fn a_group_that_is_deleted_while_its_deployment_runs_takes_its_own_along_and_the
     });
 }
 
+/// The API server's garbage collector deletes a group's rollback with it: who comes too late to begin it still takes back.
+#[test]
+fn a_rollback_that_has_not_begun_puts_the_traffic_back_though_its_group_is_deleted_in_the_foreground() {
+    in_world(|world| async move {
+        world.prepare("hello", json!({})).await;
+        world.start_slow("first", "hello").await;
+        world.merge("Deployment", "first", json!({"spec": {"stop": {"autoRollback": false}}})).await;
+        let stopped = world.until_settled("first", "Stopped").await;
+        world.take("one").kill();
+        let rollback = name_rollback(&world, &stopped).await;
+        world.delete_with("DeploymentGroup", "hello", &DeleteParams::foreground()).await;
+        world.until_gone("DeploymentGroup", "hello").await;
+        let is_going = |d: &Value| !d["metadata"]["deletionTimestamp"].is_null();
+        world.until("Deployment", &rollback, "the garbage collector deletes it", is_going).await;
+        assert_eq!(weights(&world.get("HTTPRoute", "hello").await), split("hello", 90, 10));
+
+        world.start("two");
+        world.until_gone("Deployment", &rollback).await;
+        assert_eq!(weights(&world.get("HTTPRoute", "hello").await), split("hello", 100, 0));
+        world.until_settled("first", "Stopped").await;
+    });
+}
+
+/// Does what a controller would have done that was killed behind it: the end of `of` names a rollback, and that one is there.
+/// Answers its name.
+async fn name_rollback(world: &World, of: &Value) -> String {
+    let (name, uid) = ("first", of["metadata"]["uid"].as_str().expect("a uid"));
+    let rollback = sluice::engine::ending::rollback_name(name, uid);
+    world.merge("Deployment", name, json!({"metadata": {"finalizers": [TRAFFIC]}})).await;
+    let info = json!({"rollbackDeployment": rollback, "rollbackMessage": "rolling back to version 1"});
+    let patch = kube::api::Patch::Merge(json!({"status": {"rollbackInfo": info}}));
+    let named = world.api("Deployment").patch_status(name, &kube::api::PatchParams::default(), &patch).await;
+    named.expect("its end");
+    let content = json!({
+        "version": 0.0,
+        "Resources": [{"hello": {"Type": "Sluice::Function", "Properties": {
+            "Name": "hello", "Alias": "live", "CurrentVersion": "2", "TargetVersion": "1",
+        }}}],
+    });
+    let revision = json!({"appSpecContent": {"content": content.to_string()}});
+    let mut made = parts::deployment(&rollback, "hello", revision, json!({}));
+    let group = world.get("DeploymentGroup", "hello").await;
+    made["metadata"]["annotations"] = json!({"sluice.dev/rollback-of": uid});
+    made["metadata"]["finalizers"] = json!([TRAFFIC]);
+    made["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "sluice.dev/v1alpha1", "kind": "DeploymentGroup", "name": "hello", "uid": group["metadata"]["uid"],
+    }]);
+    world.create(made).await;
+    rollback
+}
+
 /// Starts a deployment and waits until the Job of its first hook is there; answers the Job's name.
 pub async fn start_job(world: &World, name: &str) -> String {
     let revision = parts::revision("hello", "2", &[("BeforeAllowTraffic", "check")]);

@@ -8,7 +8,8 @@ use sluice::api::condition::{find, is_true};
 use sluice::api::{Deployment, EventStatus, Phase};
 
 use super::super::objects::Object;
-use super::{Breach, Holds};
+use super::super::store::Commit;
+use super::{Breach, Holds, Ledger};
 
 /// An ended Deployment keeps its phase, and its events keep how they ended.
 pub fn an_end_is_final(before: Option<&Arc<Deployment>>, after: &Deployment) -> Holds {
@@ -19,6 +20,19 @@ pub fn an_end_is_final(before: Option<&Arc<Deployment>>, after: &Deployment) -> 
     }
     let what = format!("{} was {} and became {}", after.name(), before.phase(), after.phase());
     Err(Breach::new("an_end_is_final", what))
+}
+
+/// A rollback of traffic goes only once it has ended, whoever deletes it: else the weights would stay where they are unseen.
+pub fn no_rollback_is_lost(ledger: &Ledger, commit: &Commit) -> Holds {
+    let (Some(Object::Deployment(gone)), None) = (&commit.before, &commit.after) else { return Ok(()) };
+    let cause = ledger.deployments.values().find(|d| d.is_rolled_back_by(gone));
+    let moves = cause.is_some_and(|d| {
+        d.status.as_ref().and_then(|s| s.resolved.as_ref()).is_some_and(|r| r.server.is_none())
+    });
+    if !moves || gone.phase().has_ended() {
+        return Ok(());
+    }
+    Err(Breach::new("no_rollback_is_lost", format!("{} was {}", gone.name(), gone.phase())))
 }
 
 /// An end has a time and a sentence; a bad one has a CamelCase code; no event is left open.

@@ -1,6 +1,6 @@
 //! Invariants on fleets of hosts: never below the minimum by our doing, nothing before its time, nothing behind the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,9 +18,25 @@ pub struct Hosts {
     fine: BTreeMap<(String, String), Vec<(Timestamp, bool)>>,
     /// Whether each host had traffic, from when on.
     ready: BTreeMap<String, Vec<(Timestamp, bool)>>,
+    /// Which Deployments, by their uids, each host's agent has been told to stop.
+    told_to_stop: BTreeSet<(String, String)>,
 }
 
 impl Hosts {
+    /// An agent sees its Instance.
+    pub fn note_look(&mut self, host: &str, seen: &Instance) {
+        let stopped = seen.spec.assignments.iter().filter(|assignment| assignment.stop);
+        self.told_to_stop.extend(stopped.map(|a| (host.to_owned(), a.deployment_uid.clone())));
+    }
+
+    /// An agent that has seen the stop of a Deployment begins no event of it, whatever else it sees, loses or finds on its disk.
+    pub fn the_stopped_agent_begins_nothing(&self, host: &str, uid: &str, event: EventName) -> Holds {
+        if self.told_to_stop.contains(&(host.to_owned(), uid.to_owned())) {
+            return Err(Breach::new("the_stopped_agent_begins_nothing", format!("{host}: {event} of {uid}")));
+        }
+        Ok(())
+    }
+
     /// Takes a commit down.
     pub fn take_down(&mut self, commit: &Commit, store: &Store) {
         match commit.key.0 {

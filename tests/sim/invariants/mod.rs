@@ -70,8 +70,8 @@ pub struct Ledger {
     pub hosts: hosts::Hosts,
     /// Everything that each Deployment has had on record.
     pub records: BTreeMap<String, Vec<(Timestamp, Arc<Deployment>)>>,
-    /// A call that should not have been made.
-    pub late_call: Option<Breach>,
+    /// What was done and should not have been, and is no commit: a hook's call, an event's beginning on a host.
+    pub misdeed: Option<Breach>,
     /// How old a picture may be that somebody acts on.
     pub staleness: SignedDuration,
 }
@@ -114,12 +114,18 @@ impl Ledger {
         self.calls.entry((deployment.into(), event)).or_default().insert(id.into());
     }
 
+    /// An agent begins an event.
+    pub fn note_begun(&mut self, host: &str, deployment_uid: &str, event: EventName) {
+        let said = self.hosts.the_stopped_agent_begins_nothing(host, deployment_uid, event);
+        self.misdeed = self.misdeed.take().or(said.err());
+    }
+
     /// Checks one commit against all invariants, and takes it down.
     pub fn check(&mut self, commit: &Commit, store: &Store) -> Holds {
         self.take_down(commit);
         self.sides.take_down(commit);
         self.hosts.take_down(commit, store);
-        if let Some(breach) = self.late_call.take() {
+        if let Some(breach) = self.misdeed.take() {
             return Err(breach);
         }
         sides::check(self, commit, store)?;
@@ -132,6 +138,7 @@ impl Ledger {
             starts::the_ended_starts_no_job(self, commit)?;
         }
         stopped::nothing_starts_outside_its_event(self, commit)?;
+        ends::no_rollback_is_lost(self, commit)?;
         if let Some(Object::Deployment(after)) = &commit.after {
             let before = commit.before.as_ref().and_then(Object::deployment);
             starts::no_deployment_is_made_twice(self, commit)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice::api::Deployment;
+use sluice::api::{Deployment, DeploymentGroup};
 
 use super::super::objects::{Kind, Object};
 use super::super::store::{Actor, Commit, Store};
@@ -67,7 +67,7 @@ pub fn one_runs_per_group(store: &Store) -> Holds {
     Ok(())
 }
 
-/// A Deployment starts only while its group's grant names it.
+/// A Deployment starts only while its group's grant names it, or as a rollback whose group can give no grant any more.
 pub fn only_the_granted_starts(
     ledger: &Ledger,
     before: Option<&Arc<Deployment>>,
@@ -79,6 +79,11 @@ pub fn only_the_granted_starts(
     let group = ledger.groups.get(&after.spec.deployment_group_ref.name);
     let active = group.and_then(|g| g.status.as_ref()).and_then(|s| s.active_deployment.as_ref());
     if active.is_some_and(|a| a.uid == after.uid()) {
+        return Ok(());
+    }
+    let can_grant = |g: &DeploymentGroup| g.metadata.deletion_timestamp.is_none() || g.is_held();
+    let is_rollback = after.status.as_ref().is_some_and(|s| s.is_rollback());
+    if is_rollback && !group.is_some_and(|g| can_grant(g)) {
         return Ok(());
     }
     Err(Breach::new("only_the_granted_starts", after.name()))

@@ -90,7 +90,7 @@ impl Ledger {
     pub fn note_call_of(&mut self, name: &str, event: EventName, at: Timestamp) {
         if !self.ran(name, at, Some(event)) {
             let what = format!("{name}: call for {event}");
-            self.late_call = Some(Breach::new("nothing_starts_outside_its_event", what));
+            self.misdeed = Some(Breach::new("nothing_starts_outside_its_event", what));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// The stories.
 pub fn stories() -> Vec<Story> {
-    [failures(), stops(), interruptions(), installs(), groups(), owed(), anew()]
+    [failures(), stops(), interruptions(), installs(), groups(), owed(), deleted(), anew()]
         .into_iter()
         .flatten()
         .collect()
@@ -210,13 +210,37 @@ fn groups() -> Vec<Story> {
     ]
 }
 
+/// A Deployment that can be rolled back.
+fn stopped() -> World {
+    let mut w = plain(rolling_back());
+    deploys(&mut w, "d1", "web-2");
+    w
+}
+
+/// Another group, which names that Service as a target group.
+fn an_older_one(target_group: &str) -> Value {
+    let service = json!({
+        "targetGroups": [target_group, "web-c"],
+        "productionListener": {"httpRoute": {"name": "else"}},
+        "testListener": null,
+    });
+    spec(linear(), service)
+}
+
+/// d1 is stopped while an older group names a target group of its group.
+fn shared() -> World {
+    let mut w = stopped();
+    let group = sluice::api::DeploymentGroup::new("an-older-one", read(an_older_one("web-d")));
+    super::super::setup::create(&mut w, Object::Group(group.into()));
+    w.then("the older group names web-b too", weight_is(B, 50), 5_000, move |w| {
+        edit_named_group(w, "an-older-one", |g| g.spec = read(an_older_one(B)));
+    });
+    w.then("stops d1", at_once, 10_000, |w| stop(w, "d1", None));
+    w
+}
+
 /// Rollbacks that are owed while something else of their group is missing.
 fn owed() -> Vec<Story> {
-    let stopped = || {
-        let mut w = plain(rolling_back());
-        deploys(&mut w, "d1", "web-2");
-        w
-    };
     vec![
         Story::new("service/rolled_back_without_its_application", move || {
             let mut w = stopped();
@@ -231,19 +255,9 @@ fn owed() -> Vec<Story> {
             w
         }),
         Story::new("service/rolled_back_when_nobody_shares_its_target_group", move || {
-            let mut w = stopped();
-            let other = |name: &str| {
-                let service = json!({"targetGroups": [name, "web-c"], "productionListener": {"httpRoute": {"name": "else"}}, "testListener": null});
-                spec(linear(), service)
-            };
-            let group = sluice::api::DeploymentGroup::new("an-older-one", read(other("web-d")));
-            super::super::setup::create(&mut w, Object::Group(group.into()));
-            w.then("the older group names web-b too", weight_is(B, 50), 5_000, move |w| {
-                edit_named_group(w, "an-older-one", |g| g.spec = read(other(B)));
-            });
-            w.then("stops d1", at_once, 10_000, |w| stop(w, "d1", None));
+            let mut w = shared();
             w.then("it does so no longer", at_once, 90_000, move |w| {
-                edit_named_group(w, "an-older-one", |g| g.spec = read(other("web-d")));
+                edit_named_group(w, "an-older-one", |g| g.spec = read(an_older_one("web-d")));
             });
             w
         }),
@@ -252,6 +266,44 @@ fn owed() -> Vec<Story> {
             w.then("stops d1", weight_is(B, 50), 5_000, |w| stop(w, "d1", None));
             w.then("deletes the group", phase_is("d1", Phase::Stopped), 0, |w| {
                 w.store.delete(&Actor::User, &(Kind::Group, GROUP.into()));
+            });
+            w
+        }),
+    ]
+}
+
+/// Rollbacks that are deleted, with their group or by themselves, before they have begun.
+fn deleted() -> Vec<Story> {
+    vec![
+        Story::new("service/group_deleted_in_the_foreground_before_the_rollback_begins", move || {
+            let mut w = stopped();
+            w.then("stops d1", weight_is(B, 50), 5_000, |w| stop(w, "d1", None));
+            w.then("deletes the group in the foreground", has_rollback, 0, |w| {
+                w.store.delete_in_foreground(&Actor::User, &(Kind::Group, GROUP.into()));
+            });
+            w
+        }),
+        Story::new(
+            "service/group_deleted_in_the_foreground_while_another_shares_its_target_group",
+            move || {
+                let mut w = shared();
+                w.then("deletes the group in the foreground", at_once, 90_000, |w| {
+                    w.store.delete_in_foreground(&Actor::User, &(Kind::Group, GROUP.into()));
+                });
+                w
+            },
+        ),
+        Story::new("service/rollback_is_deleted_while_another_group_shares_its_target_group", move || {
+            let mut w = shared();
+            w.then("deletes its rollback", at_once, 90_000, delete_rollbacks);
+            w
+        }),
+        Story::new("service/rollback_is_deleted_before_it_begins", move || {
+            let mut w = stopped();
+            w.then("stops d1", weight_is(B, 50), 5_000, |w| stop(w, "d1", None));
+            w.then("deletes d1 and its rollback", has_rollback, 0, |w| {
+                delete(w, "d1");
+                delete_rollbacks(w);
             });
             w
         }),

@@ -8,7 +8,7 @@ use crate::manifests::{app_spec, deployment, group, service, workload};
 use crate::story::{DEPLOYMENT, GROUP, ROUTE, Story, WORKLOAD};
 
 /// Sets the weights of the first two backendRefs of every rule.
-async fn weigh(story: &Story, weights: [i64; 2]) {
+pub async fn weigh(story: &Story, weights: [i64; 2]) {
     let operation = |rule: usize, backend: usize| json!({"op": "add", "path": format!("/spec/rules/{rule}/backendRefs/{backend}/weight"), "value": weights[backend]});
     story
         .edit(ROUTE, "hello", json!([operation(0, 0), operation(0, 1), operation(1, 0), operation(1, 1)]))

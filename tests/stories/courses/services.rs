@@ -3,8 +3,12 @@
 pub mod autoscaling;
 pub mod crashes;
 pub mod ends;
+pub mod foreground;
 pub mod holds;
+pub mod inputs;
 pub mod losses;
+pub mod phases;
+pub mod refusals;
 pub mod stops;
 pub mod swaps;
 pub mod takeovers;

@@ -36,49 +36,48 @@ async fn granted(story: &Story, name: &str, manifest: &str) -> Value {
     story.phase(name, "Succeeded").await
 }
 
-/// Neither plain nor in base64: in no object but the Secret, no Event, no log, no file of the host.
-fn is_told_nowhere(story: &Story, fleet: &Fleet, secret: &str) {
+/// Neither plain nor in base64: in no object but the Secret, no Event, no log, no file of any host.
+fn are_told_nowhere(story: &Story, fleet: &Fleet, secrets: [&str; 2]) {
     let objects =
         kubectl(&["-n", &story.namespace, "get", "sluice,events,leases,endpointslices", "-o", "yaml"]);
     assert!(objects.contains("kind: Instance"), "the objects are not seen: {objects}");
     let logs = kubectl(&["-n", "sluice-system", "logs", "-l", "app.kubernetes.io/name=sluice", "--tail=-1"]);
     assert!(logs.contains(&story.namespace), "the controller's log is not seen");
-    let encoded = STANDARD.encode(secret);
+    let words = secrets.map(|secret| [secret.to_owned(), STANDARD.encode(secret)]).concat();
     for (what, text) in [("objects", &objects), ("the controller's log", &logs)] {
-        assert!(!text.contains(secret) && !text.contains(&encoded), "a secret is in {what}");
+        assert!(!words.iter().any(|word| text.contains(word)), "a secret is in {what}");
     }
-    for word in [secret, &encoded] {
-        let look = format!("! grep -rF -- '{word}' {}", KEPT.join(" "));
-        fleet.run(0, &["sh", "-c", &look]);
-    }
-    fleet.run(0, &["grep", "-q", "assigned", KEPT[1]]);
+    let patterns: String = words.iter().map(|word| format!(" -e '{word}'")).collect();
+    fleet.run_all(&["sh", "-c", &format!("! grep -rF{patterns} -- {}", KEPT.join(" "))]);
+    fleet.run_all(&["grep", "-q", "assigned", KEPT[1]]);
 }
 
-/// A bundle in an S3 store and one in a registry, each by its digest and with a Secret.
+/// Six hosts fetch a bundle from an S3 store and one from a registry, each by its digest and with a Secret.
 pub async fn bundles(story: Story) {
-    let (fleet, _) = installed(&story, 1, ALL, "").await;
+    let (fleet, _) = installed(&story, ALL, "").await;
     let (store, registry) = (S3::start().await, Registry::start());
     story.apply(&format!("{}\n---\n{}", S3::secret("store"), Registry::secret("registry"))).await;
 
     let folder = fleet.notes_on(&EVENTS, "2", &[]);
     let revision = store.push(&folder, "web/2.tgz", "store").await;
     let deployed = granted(&story, "from-s3", &deployment_of("from-s3", "web", &revision)).await;
-    assert_eq!(counts(&deployed), [1, 0, 0, 0]);
-    assert_eq!(fleet.run(0, &["cat", "/srv/app/version"]), "2");
-    let found = standing(&story, &fleet.names[0], "web").await;
-    assert!(found["bundleDigest"].as_str().is_some_and(|d| d.starts_with("sha256:")), "{found}");
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    fleet.all_say(&["cat", "/srv/app/version"], "2");
+    for host in &fleet.names {
+        let found = standing(&story, host, "web").await;
+        assert!(found["bundleDigest"].as_str().is_some_and(|d| d.starts_with("sha256:")), "{found}");
+    }
 
     let third = fleet.notes("3", &[]);
     let revision = registry.push(fs::read(fleet.file(&third)).expect("the bundle"), "registry").await;
     let deployed = granted(&story, "from-registry", &deployment_of("from-registry", "web", &revision)).await;
-    assert_eq!(counts(&deployed), [1, 0, 0, 0]);
-    assert_eq!(fleet.run(0, &["cat", "/srv/app/version"]), "3");
-    let found = standing(&story, &fleet.names[0], "web").await;
-    assert_eq!(found["bundleDigest"], format!("sha256:{}", third.sha256), "{found}");
-
-    for secret in [S3_SECRET, PASSWORD] {
-        is_told_nowhere(&story, &fleet, secret);
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    fleet.all_say(&["cat", "/srv/app/version"], "3");
+    for host in &fleet.names {
+        let found = standing(&story, host, "web").await;
+        assert_eq!(found["bundleDigest"], format!("sha256:{}", third.sha256), "{found}");
     }
+    are_told_nowhere(&story, &fleet, [S3_SECRET, PASSWORD]);
     end(&story).await;
 }
 

@@ -2,9 +2,13 @@
 
 use std::fs;
 
+use clap::ValueEnum;
+
 use super::super::{Allowed, Options};
 use super::build_tar::{Raw, Tar};
 use super::hostile::{attempt, options};
+use crate::agent::host::Settings;
+use crate::agent::trust::Trust;
 
 fn with(allow: impl FnOnce(&mut Allowed)) -> Options {
     let mut options = options();
@@ -12,12 +16,32 @@ fn with(allow: impl FnOnce(&mut Allowed)) -> Options {
     options
 }
 
-/// What comes out with the opt-out; without it the same bytes are refused.
+/// What comes out with the opt-out; without it the same bytes are refused, and the message has the word that a host's configuration lets them
+/// through by.
 fn let_through(bytes: &[u8], reason: &str, allow: impl FnOnce(&mut Allowed)) -> Vec<String> {
     assert_eq!(attempt(bytes, &options()).0.unwrap_err(), reason);
-    let (unpacked, inside) = attempt(bytes, &with(allow));
+    let options = with(allow);
+    let mut by_word = Settings { unpacking: self::options(), ..Settings::default() };
+    Trust::give(&[word_in(&refusal(bytes))], &mut by_word);
+    assert_eq!(by_word.unpacking.allowed, options.allowed, "{reason}");
+    let (unpacked, inside) = attempt(bytes, &options);
     unpacked.unwrap();
     inside.into_iter().map(|(name, (mode, _, _))| format!("{name} {mode:o}")).collect()
+}
+
+/// What is said of a bundle that is refused.
+fn refusal(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle");
+    fs::write(&bundle, bytes).unwrap();
+    super::super::unpack(&bundle, None, &folder.path().join("into"), &options()).unwrap_err().to_string()
+}
+
+/// The opt-out that a message names.
+fn word_in(message: &str) -> Trust {
+    let found = message.split_once(", or allow ").and_then(|(_, rest)| rest.split(' ').next());
+    let word = found.unwrap_or_else(|| panic!("no opt-out: {message}"));
+    Trust::from_str(word, false).unwrap_or_else(|error| panic!("{error}: {message}"))
 }
 
 #[test]
@@ -55,7 +79,6 @@ fn all_of_them_together_let_no_byte_out() {
             clashes: true,
             special_files: true,
             trailing_data: true,
-            owners: true,
         };
     });
     let mut unpacked = 0;

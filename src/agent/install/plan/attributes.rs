@@ -1,5 +1,6 @@
 //! The AppSpec's `permissions` against what is put in place: every name has its number, every path at most one permission.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::Job;
@@ -31,6 +32,8 @@ pub struct Resolved {
 pub struct Permissions {
     all: Vec<Resolved>,
     attributes: Vec<Attributes>,
+    /// Where each of them is: a bundle may have as many owners as files.
+    indices: HashMap<Attributes, usize>,
     labels: Vec<Label>,
     allow_set_id: bool,
 }
@@ -43,7 +46,13 @@ impl Permissions {
             let object = real_object(&permission.object, is_ours);
             all.push(Resolved::of(permission, object, job.options.allow_set_id, wanted)?);
         }
-        Ok(Self { all, attributes: Vec::new(), labels: Vec::new(), allow_set_id: job.options.allow_set_id })
+        Ok(Self {
+            all,
+            attributes: Vec::new(),
+            indices: HashMap::new(),
+            labels: Vec::new(),
+            allow_set_id: job.options.allow_set_id,
+        })
     }
 
     /// The index of what a new file or directory gets. Links get nothing.
@@ -106,11 +115,13 @@ impl Permissions {
     }
 
     fn index(&mut self, attributes: Attributes) -> usize {
-        if let Some(at) = self.attributes.iter().rposition(|known| *known == attributes) {
-            return at;
+        if let Some(at) = self.indices.get(&attributes) {
+            return *at;
         }
-        self.attributes.push(attributes);
-        self.attributes.len() - 1
+        let at = self.attributes.len();
+        self.attributes.push(attributes.clone());
+        self.indices.insert(attributes, at);
+        at
     }
 
     /// Permissions that nothing answers to.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{ALL, ROLLS_BACK, counts, end, standing};
-use crate::hosts::{ALL_EVENTS, Fleet, INSTANCE, PLAIN};
+use super::{ALL, ROLLS_BACK, SIX, counts, end, standing};
+use crate::hosts::{ALL_EVENTS, Fleet, INSTANCE};
 use crate::server_manifests::{deployment, group, service, settings};
 use crate::story::{GROUP, Story};
 
@@ -14,7 +14,7 @@ pub const BALANCED: &str = "deploymentStyle: {option: WithTrafficControl}\n    l
 /// Six hosts, half at a time, under load: they leave the load balancer before they are worked on and come back after; a version that fails its validation never
 /// sees a client, and what it touched goes back.
 pub async fn load_balancer(mut story: Story) {
-    let fleet = Fleet::start(&story, &[PLAIN; 6]).await;
+    let fleet = Fleet::start(&story, &SIX).await;
     story.apply(&(settings() + "---" + &service(&story.host))).await;
     let half = "CodeDeployDefault.HalfAtATime";
     story.apply(&group("web", half, "web", ROLLS_BACK, BALANCED)).await;
@@ -25,10 +25,13 @@ pub async fn load_balancer(mut story: Story) {
     story.apply(&deployment("second", "web", &fleet.shop(2, &[]), "")).await;
     let deployed = story.phase("second", "Succeeded").await;
     assert_eq!(counts(&deployed), [6, 0, 0, 0]);
-    let instance = story.get(INSTANCE, &fleet.names[0]).await;
-    let own = instance["spec"]["assignments"][0]["trafficEvents"].as_array().cloned().expect("events");
-    let told: Vec<_> = own.iter().map(|e| (e["name"].as_str(), e["status"].as_str())).collect();
-    assert_eq!(told, [(Some("BlockTraffic"), Some("Succeeded")), (Some("AllowTraffic"), Some("Succeeded"))]);
+    for host in &fleet.names {
+        let instance = story.get(INSTANCE, host).await;
+        let own = instance["spec"]["assignments"][0]["trafficEvents"].as_array().cloned().expect("events");
+        let told: Vec<_> = own.iter().map(|e| (e["name"].as_str(), e["status"].as_str())).collect();
+        let expected = [(Some("BlockTraffic"), Some("Succeeded")), (Some("AllowTraffic"), Some("Succeeded"))];
+        assert_eq!(told, expected, "{host}");
+    }
 
     story.apply(&deployment("third", "web", &fleet.shop(3, &["FAIL=1"]), "")).await;
     let failed = story.phase("third", "Failed").await;
@@ -51,7 +54,7 @@ fn noted(fleet: &Fleet, host: usize, line: &str) -> Timestamp {
 
 /// The scripts around traffic run in their places, of the revision whose turn it is; the controller's own events come between them.
 pub async fn hooks(story: Story) {
-    let fleet = Fleet::start(&story, &[PLAIN; 2]).await;
+    let fleet = Fleet::start(&story, &SIX).await;
     story.apply(&(settings() + "---" + &service(&story.host))).await;
     story.apply(&group("web", ALL, "web", "", BALANCED)).await;
     for (name, version) in [("first", "1"), ("second", "2")] {
@@ -59,7 +62,7 @@ pub async fn hooks(story: Story) {
         let scripts = ALL_EVENTS.map(|event| (event, notes(event)));
         let scripts: Vec<_> = scripts.iter().map(|(event, script)| (*event, script.as_str())).collect();
         story.apply(&deployment(name, "web", &fleet.all_notes(version, &scripts), "")).await;
-        assert_eq!(counts(&story.phase(name, "Succeeded").await), [2, 0, 0, 0]);
+        assert_eq!(counts(&story.phase(name, "Succeeded").await), [6, 0, 0, 0]);
     }
     let of =
         |events: &[&str], version: &str| events.iter().map(|e| format!("{e} {version}")).collect::<Vec<_>>();

@@ -1,6 +1,6 @@
 //! What a person sees of a fleet: its hosts in a list, one host with all that its script said, and the grid that a terminal draws.
 
-use super::{counts, end, installed};
+use super::{end, five_are_left_alone, installed};
 use crate::server_manifests::deployment;
 use crate::story::Story;
 
@@ -21,7 +21,7 @@ async fn watched(story: &Story, name: &str) -> (String, bool) {
 fn grids(drawn: &str) -> Vec<String> {
     let cells = |line: &str| {
         let line = line.trim();
-        let is_grid = line.chars().count() == 3 && line.chars().all(|c| "·ISFKU".contains(c));
+        let is_grid = line.chars().count() == 6 && line.chars().all(|c| "·ISFKU".contains(c));
         is_grid.then(|| line.to_owned())
     };
     let mut all: Vec<String> = drawn.lines().filter_map(cells).collect();
@@ -29,18 +29,21 @@ fn grids(drawn: &str) -> Vec<String> {
     all
 }
 
-/// A failure on the first of three hosts, as it is watched, and as it is looked up afterwards.
+/// A failure on the first of six hosts, as it is watched, and as it is looked up afterwards.
 pub async fn failure(story: Story) {
-    let (fleet, _) = installed(&story, 3, "CodeDeployDefault.OneAtATime", "").await;
+    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", "").await;
     let bad = [("BeforeInstall", "sleep 3"), ("ValidateService", "echo 'no good' >&2; exit 3")];
     story.apply(&deployment("second", "web", &fleet.notes("2", &bad), "")).await;
     let ((drawn, says_no), failed) = tokio::join!(watched(&story, "second"), story.phase("second", "Failed"));
     assert!(says_no, "{drawn}");
-    assert_eq!(counts(&failed), [0, 1, 2, 0]);
+    five_are_left_alone(&fleet, &failed);
     let seen = grids(&drawn);
-    assert!(seen.contains(&"I··".to_owned()) && seen.last().is_some_and(|g| g == "FKK"), "{seen:?}: {drawn}");
+    assert!(
+        seen.contains(&"I·····".to_owned()) && seen.last().is_some_and(|g| g == "FKKKKK"),
+        "{seen:?}: {drawn}"
+    );
     assert!(drawn.contains("BeforeInstall on 1 ("), "which event runs where: {drawn}");
-    assert!(drawn.contains("3: F 1 failed, K 2 skipped; at least 2 stay healthy"), "{drawn}");
+    assert!(drawn.contains("6: F 1 failed, K 5 skipped; at least 5 stay healthy"), "{drawn}");
 
     let name = failed["status"]["failedTargets"][0]["name"].as_str().expect("a host").to_owned();
     let list = story.plugin(&["list-deployment-targets", "second"]).await;
@@ -48,13 +51,13 @@ pub async fn failure(story: Story) {
     assert_eq!(rows[0][..3], ["NAME", "STATUS", "EVENT"], "{list}");
     assert_eq!(
         (rows[1][..3].to_vec(), rows.len()),
-        (vec![name.as_str(), "Failed", "ValidateService"], 4),
+        (vec![name.as_str(), "Failed", "ValidateService"], 7),
         "{list}"
     );
-    assert!(
-        rows[2..].iter().all(|row| row[1] == "Skipped" && fleet.names.contains(&row[0].to_owned())),
-        "{list}"
-    );
+    let others: Vec<_> = fleet.names.iter().filter(|n| **n != name).collect();
+    for (row, other) in rows[2..].iter().zip(&others) {
+        assert_eq!((row[0], row[1]), (other.as_str(), "Skipped"), "{list}");
+    }
     assert!(list.lines().nth(1).is_some_and(|row| row.contains("ScriptFailed")), "{list}");
     let only = story.plugin(&["list-deployment-targets", "second", "--status", "Failed", "-o", "name"]).await;
     assert_eq!(only, format!("instance.sluice.dev/{name}\n"));
@@ -64,10 +67,11 @@ pub async fn failure(story: Story) {
     {
         assert!(page.contains(part), "{part}: {page}");
     }
-    let skipped = fleet.names.iter().find(|n| **n != name).expect("another host");
-    let page = story.plugin(&["get-deployment-target", "second", skipped]).await;
-    assert!(page.contains("Skipped") && !page.contains("ScriptFailed"), "{page}");
+    for skipped in others {
+        let page = story.plugin(&["get-deployment-target", "second", skipped]).await;
+        assert!(page.contains("Skipped") && !page.contains("ScriptFailed"), "{page}");
+    }
     let page = story.plugin(&["get-deployment", "second"]).await;
-    assert_eq!(grids(&page), ["FKK"], "{page}");
+    assert_eq!(grids(&page), ["FKKKKK"], "{page}");
     end(&story).await;
 }

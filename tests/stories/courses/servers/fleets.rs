@@ -4,43 +4,58 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::mishaps::runs;
-use super::{ALL, ROLLS_BACK, counts, end, events, in_zone, installed, standing, whole};
+use super::{
+    ALL, ROLLS_BACK, SIX, counts, end, events, five_are_left_alone, in_zone, installed, installed_on,
+    standing, whole,
+};
 use crate::hosts::{Fleet, Host, INSTANCE, PLAIN};
 use crate::server_manifests::{deployment, group, restart, settings};
 use crate::story::{DEPLOYMENT, Story};
 
-/// Begin and end of the agent's work on each host.
-async fn spans(story: &Story, fleet: &Fleet) -> Vec<(Timestamp, Timestamp)> {
+/// From when to when an agent worked.
+type Span = (Timestamp, Timestamp);
+
+/// Begin and end of the agent's work for a group on a host.
+async fn span(story: &Story, host: &str, group: &str) -> Span {
+    let standing = standing(story, host, group).await;
+    let events = standing["events"].as_array().cloned().expect("events");
+    let time = |v: &Value| v.as_str().expect("a time").parse::<Timestamp>().expect("a time");
+    let first = time(&events.first().expect("an event")["startTime"]);
+    (first, time(&events.last().expect("an event")["endTime"]))
+}
+
+/// The same on each host, in the hosts' order.
+pub async fn spans(story: &Story, fleet: &Fleet) -> Vec<Span> {
     let mut spans = vec![];
     for host in &fleet.names {
-        let standing = standing(story, host, "web").await;
-        let events = standing["events"].as_array().cloned().expect("events");
-        let time = |v: &Value| v.as_str().expect("a time").parse::<Timestamp>().expect("a time");
-        let first = time(&events.first().expect("an event")["startTime"]);
-        spans.push((first, time(&events.last().expect("an event")["endTime"])));
+        spans.push(span(story, host, "web").await);
     }
-    spans.sort();
     spans
 }
 
 /// The most hosts that were worked on at one moment.
-fn most_at_once(spans: &[(Timestamp, Timestamp)]) -> usize {
+pub fn most_at_once(spans: &[Span]) -> usize {
     let at = |moment: Timestamp| spans.iter().filter(|(from, to)| *from <= moment && moment < *to).count();
     spans.iter().map(|(from, _)| at(*from)).max().unwrap_or(0)
 }
 
+/// The trail of a host to which version 2 came after version 1.
+fn both() -> Vec<String> {
+    let mut both = whole("1");
+    both.push("ApplicationStop 1".into());
+    both.extend(whole("2"));
+    both
+}
+
 /// Deploys version 2 under a configuration with slow scripts; answers the most hosts at once.
-async fn at_once(story: &Story, hosts: usize, config: &str) -> usize {
-    let (fleet, _) = installed(story, hosts, config, "").await;
-    let second = fleet.notes("2", &[("ApplicationStart", "sleep 2")]);
+async fn at_once(story: &Story, config: &str) -> usize {
+    let (fleet, _) = installed(story, config, "").await;
+    let second = fleet.notes("2", &[("ApplicationStart", "sleep 3")]);
     story.apply(&deployment("second", "web", &second, "")).await;
     let deployed = story.phase("second", "Succeeded").await;
-    assert_eq!(counts(&deployed), [i64::try_from(hosts).expect("few"), 0, 0, 0]);
-    for host in 0..hosts {
-        let mut expected = whole("1");
-        expected.push("ApplicationStop 1".into());
-        expected.extend(whole("2"));
-        assert_eq!(fleet.trail(host), expected, "the trail of {}", fleet.names[host]);
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    for host in 0..6 {
+        assert_eq!(fleet.trail(host), both(), "the trail of {}", fleet.names[host]);
         assert_eq!(fleet.run(host, &["ls", "/srv/app"]), "only-2\nversion\n", "what version 1 put is gone");
         let instance = story.get(INSTANCE, &fleet.names[host]).await;
         assert_eq!(instance["status"]["installed"][0]["deployment"], "second");
@@ -52,47 +67,61 @@ async fn at_once(story: &Story, hosts: usize, config: &str) -> usize {
 
 /// All at once.
 pub async fn all_at_once(story: Story) {
-    assert_eq!(at_once(&story, 3, ALL).await, 3);
+    assert_eq!(at_once(&story, ALL).await, 6);
 }
 
 /// Half at a time.
 pub async fn half_at_a_time(story: Story) {
-    assert_eq!(at_once(&story, 4, "CodeDeployDefault.HalfAtATime").await, 2);
+    assert_eq!(at_once(&story, "CodeDeployDefault.HalfAtATime").await, 3);
 }
 
 /// One at a time.
 pub async fn one_at_a_time(story: Story) {
-    assert_eq!(at_once(&story, 3, "CodeDeployDefault.OneAtATime").await, 1);
+    assert_eq!(at_once(&story, "CodeDeployDefault.OneAtATime").await, 1);
 }
 
-/// Three of four stay healthy.
+/// Two of six stay healthy.
 pub async fn custom_count(story: Story) {
-    assert_eq!(at_once(&story, 4, "keep-three").await, 1);
+    assert_eq!(at_once(&story, "keep-two").await, 4);
 }
 
-/// 66 % of four, rounded up, stay healthy.
+/// 51 % of six, rounded up, stay healthy.
 pub async fn custom_percent(story: Story) {
-    assert_eq!(at_once(&story, 4, "keep-two-thirds").await, 1);
+    assert_eq!(at_once(&story, "keep-most").await, 2);
 }
 
-/// One zone after the other, with its watch in between.
+/// One zone after the other, with its watch in between; those without a zone come last.
 pub async fn zone_by_zone(story: Story) {
-    let fleet = Fleet::start(&story, &[in_zone("b"), in_zone("a"), in_zone("a")]).await;
+    let zones = [in_zone("b"), in_zone("a"), PLAIN, in_zone("a"), in_zone("b"), in_zone("a")];
+    let fleet = Fleet::start(&story, &zones).await;
     story.apply(&settings()).await;
     story.apply(&group("web", "zone-by-zone", "web", "", "")).await;
     story.apply(&deployment("first", "web", &fleet.notes("1", &[]), "")).await;
     let deployed = story.phase("first", "Succeeded").await;
-    let zones = &deployed["status"]["resolved"]["server"]["zones"];
-    assert_eq!((&zones[0]["name"], &zones[1]["name"]), (&json!("a"), &json!("b")));
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    let resolved = &deployed["status"]["resolved"]["server"];
+    let told: Vec<_> = (0..3).map(|z| &resolved["zones"][z]).map(|z| (&z["name"], &z["targets"])).collect();
+    assert_eq!(
+        told,
+        [(&json!("a"), &json!(3)), (&json!("b"), &json!(2)), (&json!(""), &json!(1))],
+        "{resolved}"
+    );
     let spans = spans(&story, &fleet).await;
-    let watched = spans[2].0.duration_since(spans[1].1);
-    assert!(watched >= jiff::SignedDuration::from_secs(5), "the first zone was watched for {watched}");
+    let of = |zone: &[usize]| {
+        let from = zone.iter().map(|host| spans[*host].0).min().expect("a host");
+        (from, zone.iter().map(|host| spans[*host].1).max().expect("a host"))
+    };
+    let (a, b, rest) = (of(&[1, 3, 5]), of(&[0, 4]), of(&[2]));
+    for (before, after, least) in [(a, b, 5), (b, rest, 2)] {
+        let watched = after.0.duration_since(before.1);
+        assert!(watched >= jiff::SignedDuration::from_secs(least), "a zone was watched for {watched}");
+    }
     end(&story).await;
 }
 
 /// A stop lets the running events end and starts none; the hosts say what stands on them.
 pub async fn stop(story: Story) {
-    let (fleet, _) = installed(&story, 3, "CodeDeployDefault.OneAtATime", "").await;
+    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", "").await;
     let second = fleet.notes("2", &[("AfterInstall", "sleep 4")]);
     story.apply(&deployment("second", "web", &second, "")).await;
     let is_begun = |d: &Value| d["status"]["overview"]["inProgress"] == 1;
@@ -104,6 +133,14 @@ pub async fn stop(story: Story) {
     assert_eq!(stopped["status"]["errorInformation"]["code"], "ManualStop");
     let letters = stopped["status"]["targets"].as_str().expect("letters");
     assert!(!letters.contains(['I', 'P']), "nothing is left open: {letters}");
+    let (begun, told) = five_are_left_alone(&fleet, &stopped);
+    assert_eq!((&told["name"], &told["diagnostics"]["errorCode"]), (&json!(target), &json!("Stopped")));
+    let part = ["ApplicationStop 1", "BeforeInstall 2", "AfterInstall 2"].map(ToOwned::to_owned);
+    assert_eq!(
+        fleet.trail(begun),
+        [&whole("1")[..], &part].concat(),
+        "what runs ends, and nothing follows it"
+    );
     for host in &fleet.names {
         let status = story.get(INSTANCE, host).await["status"].clone();
         assert_eq!(status["installed"][0]["deployment"], "first", "the last success on {host}");
@@ -115,12 +152,11 @@ pub async fn stop(story: Story) {
 
 /// A failure goes back to the last good revision, on the touched hosts alone.
 pub async fn rollback(story: Story) {
-    let (fleet, _) = installed(&story, 3, "CodeDeployDefault.OneAtATime", ROLLS_BACK).await;
+    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", ROLLS_BACK).await;
     let bad = fleet.notes("2", &[("ValidateService", "echo 'no good' >&2; exit 3")]);
     story.apply(&deployment("second", "web", &bad, "")).await;
     let failed = story.phase("second", "Failed").await;
-    assert_eq!(counts(&failed), [0, 1, 2, 0]);
-    let target = &failed["status"]["failedTargets"][0];
+    let (host, target) = five_are_left_alone(&fleet, &failed);
     assert_eq!(target["event"], "ValidateService");
     assert_eq!(target["diagnostics"]["errorCode"], "ScriptFailed");
     assert!(target["diagnostics"]["logTail"].as_str().is_some_and(|l| l.contains("no good")), "{target}");
@@ -128,60 +164,68 @@ pub async fn rollback(story: Story) {
     let back = story.phase(rollback, "Succeeded").await;
     assert_eq!(back["status"]["creator"], "AutoRollback");
     assert_eq!(counts(&back), [1, 0, 0, 0]);
-    let touched = target["name"].as_str().expect("a name");
-    let host = fleet.names.iter().position(|n| n == touched).expect("a host");
-    assert_eq!(fleet.run(host, &["cat", "/srv/app/version"]), "1");
+    assert_eq!(back["status"]["resolved"]["server"]["targets"], json!([fleet.names[host]]));
+    fleet.all_say(&["cat", "/srv/app/version"], "1");
+    for other in fleet.others(host) {
+        assert_eq!(fleet.trail(other), whole("1"), "{} was not touched", fleet.names[other]);
+    }
     end(&story).await;
 }
 
 /// The last good revision runs again; what is on the host is used.
 pub async fn restart_mode(story: Story) {
-    let (fleet, _) = installed(&story, 2, ALL, "").await;
+    let (fleet, _) = installed(&story, ALL, "").await;
     story.apply(&restart("again", "web")).await;
-    story.phase("again", "Succeeded").await;
-    let trail = fleet.trail(0);
-    assert!(trail.ends_with(&["ApplicationStart 1".to_owned(), "ValidateService 1".to_owned()]), "{trail:?}");
-    assert!(trail.contains(&"ApplicationStop 1".to_owned()), "{trail:?}");
+    assert_eq!(counts(&story.phase("again", "Succeeded").await), [6, 0, 0, 0]);
+    for (host, name) in fleet.names.iter().enumerate() {
+        let trail = fleet.trail(host);
+        let last = ["ApplicationStart 1".to_owned(), "ValidateService 1".to_owned()];
+        assert!(trail.ends_with(&last), "{name}: {trail:?}");
+        assert!(trail.contains(&"ApplicationStop 1".to_owned()), "{name}: {trail:?}");
+    }
     end(&story).await;
 }
 
 /// A host that joins later gets only what it lacks.
 pub async fn outdated_only(story: Story) {
-    let (fleet, first) = installed(&story, 2, ALL, "").await;
+    let (fleet, first) = installed_on(&story, &SIX[1..], ALL, "").await;
     let late = Fleet::start(&story, &[PLAIN]).await;
     story.apply(&deployment("again", "web", &first, "updateOutdatedInstancesOnly: true")).await;
     let deployed = story.phase("again", "Succeeded").await;
     assert_eq!(deployed["status"]["resolved"]["server"]["targets"], json!([late.names[0]]));
-    assert_eq!(fleet.trail(0), whole("1"), "the others were left alone");
+    assert_eq!(late.trail(0), whole("1"));
+    for (host, name) in fleet.names.iter().enumerate() {
+        assert_eq!(fleet.trail(host), whole("1"), "{name} was left alone");
+    }
     end(&story).await;
 }
 
-/// Two applications on one host keep apart.
+/// Two applications on each of six hosts keep apart.
 pub async fn two_applications(story: Story) {
     let both = Host { tags: &["web=", "mail="], ..PLAIN };
-    let fleet = Fleet::start(&story, &[both]).await;
+    let fleet = Fleet::start(&story, &[both; 6]).await;
     story.apply(&settings()).await;
     story.apply(&(group("web", ALL, "web", "", "") + "---" + &group("mail", ALL, "mail", "", ""))).await;
     let (web, mail) = (fleet.notes("web-1", &[("ApplicationStart", "sleep 1")]), fleet.large("mail-1", 1));
     story.apply(&deployment("web-1", "web", &web, "")).await;
     story.apply(&deployment("mail-1", "mail", &mail, "")).await;
-    story.phase("web-1", "Succeeded").await;
-    let conflict = story.phase("mail-1", "Succeeded").await;
-    assert_eq!(counts(&conflict), [1, 0, 0, 0], "they put other files into one folder");
-    let (web, mail) =
-        (standing(&story, &fleet.names[0], "web").await, standing(&story, &fleet.names[0], "mail").await);
-    assert_eq!(events(&web).len(), 7, "{web}");
-    assert_eq!(events(&mail).len(), 7, "{mail}");
-    let time = |s: &Value, index: usize, key: &str| -> Timestamp {
-        s["events"][index][key].as_str().expect("a time").parse().expect("a time")
-    };
-    let apart = time(&web, 6, "endTime") <= time(&mail, 0, "startTime")
-        || time(&mail, 6, "endTime") <= time(&web, 0, "startTime");
-    assert!(apart, "one deployment at a time on a host: {web} {mail}");
+    for name in ["web-1", "mail-1"] {
+        let deployed = story.phase(name, "Succeeded").await;
+        assert_eq!(counts(&deployed), [6, 0, 0, 0], "they put other files into one folder: {name}");
+    }
+    for host in &fleet.names {
+        for group in ["web", "mail"] {
+            let standing = standing(&story, host, group).await;
+            assert_eq!(events(&standing).len(), 7, "{standing}");
+        }
+        let (web, mail) = (span(&story, host, "web").await, span(&story, host, "mail").await);
+        let is_apart = web.1 <= mail.0 || mail.1 <= web.0;
+        assert!(is_apart, "one deployment at a time on {host}: {web:?} {mail:?}");
+    }
     let next = fleet.notes("web-2", &[]);
     story.apply(&deployment("web-2", "web", &next, "")).await;
     story.phase("web-2", "Succeeded").await;
-    let left = fleet.run(0, &["ls", "/srv/app"]);
-    assert_eq!(left, "noise\nonly-web-2\nversion\n", "each cleans up its own only");
+    // Each cleans up its own only.
+    fleet.all_say(&["ls", "/srv/app"], "noise\nonly-web-2\nversion\n");
     end(&story).await;
 }

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use super::balancers::BALANCED;
-use super::{ALL, counts, end, events, failed_event, installed, standing};
+use super::fleets::{most_at_once, spans};
+use super::{
+    ALL, SIX, counts, end, events, failed_event, fails_on, five_are_left_alone, installed, standing,
+};
 use crate::controllers;
 use crate::courses::disturbances::while_killed;
-use crate::hosts::{ALL_EVENTS, EVENTS, Fleet, INSTANCE, PLAIN};
+use crate::hosts::{ALL_EVENTS, EVENTS, Fleet, INSTANCE};
 use crate::server_manifests::{Bundle, deployment, group, service, settings};
 use crate::story::{DEPLOYMENT, Story};
 
@@ -33,6 +36,9 @@ before=$(begun)
 (until [ "$(begun)" -gt "$before" ]; do :; done; sleep 0.05; kill -9 "$(cat /run/agent.pid)") >/dev/null 2>&1 </dev/null &
 exit 0"#;
 
+/// So many that an installation is not over before its agent is killed.
+const FILES: usize = 12_000;
+
 /// The bundle of a host whose agent can be killed in each of these events.
 fn deadly(fleet: &Fleet, version: &str, events: &[&str]) -> Bundle {
     let scripts: Vec<_> = events.iter().map(|event| (*event, kills(event))).collect();
@@ -45,14 +51,11 @@ fn marks(fleet: &Fleet, event: &str) {
     fleet.run(0, &["sh", "-c", &format!("rm -f /srv/trail; echo {event} >/srv/kill-in")]);
 }
 
-/// The Deployment went well on the other host; on the first one that event has failed, by the agent's end, and nothing runs after it.
+/// The Deployment went well on the other hosts; on that one the event has failed, by the agent's end, and nothing runs after it.
 /// Answers what is said of it.
 async fn failed_by_a_kill(story: &Story, fleet: &Fleet, name: &str, event: &str, host: usize) -> String {
-    let ended = story.phase(name, "Succeeded").await;
-    assert_eq!(counts(&ended), [1, 1, 0, 0], "{name}");
-    let target = &ended["status"]["failedTargets"][0];
-    assert_eq!((&target["name"], &target["event"]), (&json!(fleet.names[host]), &json!(event)), "{name}");
-    assert_eq!(target["diagnostics"]["errorCode"], "AgentRestarted", "{target}");
+    let failed = fails_on(story, fleet, name, host).await;
+    assert_eq!(failed["name"], event, "{name}");
     let standing = standing(story, &fleet.names[host], "web").await;
     let told = events(&standing);
     let at = told.iter().position(|(name, _)| name == event).expect("the event");
@@ -66,7 +69,7 @@ async fn failed_by_a_kill(story: &Story, fleet: &Fleet, name: &str, event: &str,
     message
 }
 
-/// Deploys `bundle` to both hosts; the agent of the first is killed by the script of `event`. The last good revision there is `1`.
+/// Deploys `bundle` to all hosts; the agent of the first is killed by the script of `event`. The last good revision there is `1`.
 async fn killed_in(story: &Story, fleet: &Fleet, bundle: &Bundle, all: &[&str], event: &str) {
     let name = format!("in-{}", event.to_lowercase());
     marks(fleet, event);
@@ -80,21 +83,24 @@ async fn killed_in(story: &Story, fleet: &Fleet, bundle: &Bundle, all: &[&str], 
     assert_eq!(fleet.trail(0), expected, "each script ran once, and none after {event}");
     let target = &story.get(DEPLOYMENT, &name).await["status"]["failedTargets"][0];
     assert_eq!(target["diagnostics"]["scriptName"], format!("scripts/{event}.sh"));
-    assert!(fleet.trail(1).ends_with(&[format!("{} 2", all[all.len() - 1])]), "the other host went on");
+    let last = format!("{} 2", all[all.len() - 1]);
+    for other in fleet.others(0) {
+        assert_eq!(fleet.trail(other).last(), Some(&last), "{} went on", fleet.names[other]);
+    }
 }
 
-/// Agents live again: the next Deployment goes well on both hosts, whatever was left half done.
+/// Agents live again: the next Deployment goes well on all hosts, whatever was left half done.
 async fn recovers(story: &Story, fleet: &Fleet, bundle: &Bundle) {
     fleet.run(0, &["rm", "-f", "/srv/kill-in"]);
     story.apply(&deployment("good", "web", bundle, "")).await;
-    assert_eq!(counts(&story.phase("good", "Succeeded").await), [2, 0, 0, 0]);
-    assert_eq!(fleet.run(0, &["cat", "/srv/app/version"]), "2");
+    assert_eq!(counts(&story.phase("good", "Succeeded").await), [6, 0, 0, 0]);
+    fleet.all_say(&["cat", "/srv/app/version"], "2");
     end(story).await;
 }
 
-/// An agent that is killed in an event reports it failed and never runs it again; the other host of the group goes on.
+/// An agent that is killed in an event reports it failed and never runs it again; the other five hosts of the group go on.
 pub async fn agent_killed(story: Story) {
-    let fleet = Fleet::start(&story, &[PLAIN; 2]).await;
+    let fleet = Fleet::start(&story, &SIX).await;
     story.apply(&(settings() + "---" + &group("web", ALL, "web", "", ""))).await;
     story.apply(&deployment("first", "web", &deadly(&fleet, "1", &EVENTS), "")).await;
     story.phase("first", "Succeeded").await;
@@ -107,20 +113,14 @@ pub async fn agent_killed(story: Story) {
     recovers(&story, &fleet, &second).await;
 }
 
-/// One of the two downloads stalls: the agent of that host is killed in it.
+/// One of the six downloads stalls: the agent of that host is killed in it.
 async fn killed_in_download(story: &Story, fleet: &Fleet) {
     fleet.run(0, &["rm", "-f", "/srv/kill-in"]);
-    let slow = fleet.faulty(&fleet.large("3", 4), "stall=1000000");
+    let stalled = 3;
+    let slow = fleet.faulty_for(stalled, &fleet.large("3", 4), "stall=1000000");
     story.apply(&deployment("in-download", "web", &slow, "")).await;
-    let is_half_done = |d: &Value| d["status"]["overview"]["succeeded"] == 1;
-    story.until(DEPLOYMENT, "in-download", "one of the hosts is done", is_half_done).await;
-    let mut stalled = 0;
-    for (host, name) in fleet.names.iter().enumerate() {
-        let said = standing(story, name, "web").await;
-        if said["deployment"] == "in-download" && said["status"] == "Succeeded" {
-            stalled = 1 - host;
-        }
-    }
+    let is_alone = |d: &Value| d["status"]["overview"]["succeeded"] == 5;
+    story.until(DEPLOYMENT, "in-download", "the others are done", is_alone).await;
     // It may have been too busy to say so yet.
     let downloads = |i: &Value| {
         let said = i["status"]["assignments"].as_array().cloned().unwrap_or_default();
@@ -140,7 +140,7 @@ async fn killed_in_install(story: &Story, fleet: &Fleet) {
     let version = ["sh", "-c", "cat /srv/app/version 2>/dev/null || true"];
     let before = fleet.run(0, &version);
     let app = fleet.notes_on(&["BeforeInstall"], "4", &[("BeforeInstall", KILLS_IN_INSTALL)]);
-    let many = format!("cd {}/app && mkdir many && cd many && seq 20000 | xargs touch", app.display());
+    let many = format!("cd {}/app && mkdir many && cd many && seq {FILES} | xargs touch", app.display());
     assert!(std::process::Command::new("sh").args(["-c", &many]).status().expect("sh").success());
     marks(fleet, "Install");
     story.apply(&deployment("in-install", "web", &fleet.pack(&app, "many-4.tgz"), "")).await;
@@ -154,20 +154,20 @@ async fn killed_in_install(story: &Story, fleet: &Fleet) {
         !told.iter().any(|(words, is_wrong)| message.contains(words) && is_new == *is_wrong),
         "{message}"
     );
-    let count = if is_new { "20000" } else { "0" };
+    let files = FILES.to_string();
+    let count = if is_new { &*files } else { "0" };
     let found = fleet.run(0, &["sh", "-c", "ls /srv/app/many 2>/dev/null | wc -l"]);
     assert_eq!(found.trim(), count, "{message}");
     assert_eq!(fleet.trail(0).last().map(String::as_str), Some("BeforeInstall 4"));
-    assert_eq!(
-        fleet.run(1, &["sh", "-c", "ls /srv/app/many | wc -l"]).trim(),
-        "20000",
-        "the other host went on"
-    );
+    for other in fleet.others(0) {
+        let found = fleet.run(other, &["sh", "-c", "ls /srv/app/many | wc -l"]);
+        assert_eq!(found.trim(), files, "{} went on", fleet.names[other]);
+    }
 }
 
 /// The same in the hooks of a host that leaves the load balancer and comes back.
 pub async fn agent_killed_around_traffic(story: Story) {
-    let fleet = Fleet::start(&story, &[PLAIN; 2]).await;
+    let fleet = Fleet::start(&story, &SIX).await;
     story.apply(&(settings() + "---" + &service(&story.host))).await;
     story.apply(&group("web", ALL, "web", "", BALANCED)).await;
     story.apply(&deployment("first", "web", &deadly(&fleet, "1", &ALL_EVENTS), "")).await;
@@ -181,74 +181,83 @@ pub async fn agent_killed_around_traffic(story: Story) {
 
 /// A host that reboots in an event knows afterwards which one it was.
 pub async fn rebooted(story: Story) {
-    let (fleet, _) = installed(&story, 2, "CodeDeployDefault.OneAtATime", "").await;
+    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", "").await;
     let second = fleet.notes("2", &[("AfterInstall", "sleep 3")]);
     story.apply(&deployment("second", "web", &second, "")).await;
     let is_begun = |d: &Value| d["status"]["targets"].as_str().is_some_and(|t| t.contains('I'));
     let begun = story.until(DEPLOYMENT, "second", "a host is worked on", is_begun).await;
     let target = begun["status"]["resolved"]["server"]["targets"][0].as_str().expect("a name").to_owned();
-    let host = fleet.names.iter().position(|n| *n == target).expect("a host");
     runs(&story, &target, "AfterInstall").await;
-    fleet.happens("reboot", host);
+    fleet.happens("reboot", fleet.position(&json!(target)));
     let failed = story.phase("second", "Failed").await;
-    assert_eq!(counts(&failed), [0, 1, 1, 0]);
-    assert_eq!(failed["status"]["failedTargets"][0]["diagnostics"]["errorCode"], "AgentRestarted");
+    let (host, told) = five_are_left_alone(&fleet, &failed);
+    assert_eq!((&*fleet.names[host], &told["event"]), (&*target, &json!("AfterInstall")));
+    assert_eq!(told["diagnostics"]["errorCode"], "AgentRestarted");
     end(&story).await;
 }
 
-/// A host whose cable is out while its scripts run reports all of it when it is back.
+/// One host of six has its cable out while its scripts run: it goes on by itself, nobody waits for it, and it reports all of it when it is back.
 pub async fn unplugged(story: Story) {
-    let (fleet, _) = installed(&story, 1, ALL, "").await;
-    let second = fleet.notes("2", &[("BeforeInstall", "sleep 3")]);
+    let (fleet, _) = installed(&story, ALL, "").await;
+    let (host, second) = (4, fleet.notes("2", &[("BeforeInstall", "sleep 3")]));
     story.apply(&deployment("second", "web", &second, "")).await;
-    runs(&story, &fleet.names[0], "BeforeInstall").await;
-    fleet.happens("unplug", 0);
+    runs(&story, &fleet.names[host], "BeforeInstall").await;
+    fleet.happens("unplug", host);
+    let is_alone = |d: &Value| counts(d)[0] == 5 && d["status"]["overview"]["inProgress"] == 1;
+    story.until(DEPLOYMENT, "second", "the others are done", is_alone).await;
     let (_, _) = story.measure(10).await;
-    assert_eq!(fleet.run(0, &["cat", "/srv/app/version"]), "2", "it went on without the API server");
-    fleet.happens("plug", 0);
+    assert_eq!(fleet.run(host, &["cat", "/srv/app/version"]), "2", "it went on without the API server");
+    assert!(is_alone(&story.get(DEPLOYMENT, "second").await), "what it did is not known yet");
+    fleet.happens("plug", host);
     let deployed = story.phase("second", "Succeeded").await;
-    assert_eq!(counts(&deployed), [1, 0, 0, 0]);
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    for (host, name) in fleet.names.iter().enumerate() {
+        let trail = fleet.trail(host);
+        let second: Vec<_> = trail.iter().filter(|line| line.ends_with(" 2")).collect();
+        assert_eq!(second.len(), 4, "each script once on {name}: {trail:?}");
+    }
     end(&story).await;
 }
 
-/// A host that is not heard of is Unknown, and fails by that name when nothing begins there.
+/// A host of six that is not heard of is Unknown; its turn comes first, and it fails by that name when nothing begins there. The others hold.
 pub async fn silent(story: Story) {
-    let (fleet, _) = installed(&story, 2, "CodeDeployDefault.OneAtATime", "").await;
-    fleet.happens("stop-agent", 0);
+    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", "").await;
+    let silent = 3;
+    fleet.happens("stop-agent", silent);
     let is_unknown = |i: &Value| crate::checks::conditions(i).contains(&("Ready", "Unknown"));
-    story.until_long(INSTANCE, &fleet.names[0], "it is Unknown", is_unknown).await;
+    story.until_long(INSTANCE, &fleet.names[silent], "it is Unknown", is_unknown).await;
     story.apply(&deployment("second", "web", &fleet.notes("2", &[]), "")).await;
     let failed =
         story.until_long(DEPLOYMENT, "second", "it failed", |d| d["status"]["phase"] == "Failed").await;
-    let target = &failed["status"]["failedTargets"][0];
-    assert_eq!(
-        (&target["name"], &target["diagnostics"]["errorCode"]),
-        (&json!(fleet.names[0]), &json!("AgentIssue"))
-    );
-    fleet.happens("start-agent", 0);
+    let (host, told) = five_are_left_alone(&fleet, &failed);
+    assert_eq!((host, &told["diagnostics"]["errorCode"]), (silent, &json!("AgentIssue")));
+    fleet.happens("start-agent", silent);
     story
-        .until(INSTANCE, &fleet.names[0], "it is back", |i| {
+        .until(INSTANCE, &fleet.names[silent], "it is back", |i| {
             crate::checks::conditions(i).contains(&("Ready", "True"))
         })
         .await;
     end(&story).await;
 }
 
-/// The controller is killed every few seconds: each host runs each script once.
+/// The controller is killed every few seconds: each host runs each script once, and never two hosts at a time.
 pub async fn controller_killed_often(story: Story) {
-    let (fleet, _) = installed(&story, 4, "CodeDeployDefault.OneAtATime", "").await;
+    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", "").await;
     let pod = controllers::leader(&story.client).await;
     let before = controllers::restarts(&story.client, &pod).await;
     let second = fleet.notes("2", &[("ApplicationStart", "sleep 2")]);
     story.apply(&deployment("second", "web", &second, "")).await;
-    let deployed: Value = while_killed(&pod, story.phase("second", "Succeeded")).await;
+    let has_ended = |d: &Value| d["status"]["phase"] == "Succeeded";
+    let deployed: Value =
+        while_killed(&pod, story.until_long(DEPLOYMENT, "second", "Succeeded", has_ended)).await;
     assert!(controllers::restarts(&story.client, &pod).await - before >= 2, "killed too rarely");
-    assert_eq!(counts(&deployed), [4, 0, 0, 0]);
-    for host in 0..4 {
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    for (host, name) in fleet.names.iter().enumerate() {
         let trail = fleet.trail(host);
         let second: Vec<_> = trail.iter().filter(|line| line.ends_with(" 2")).collect();
-        assert_eq!(second.len(), 4, "each script once on {}: {trail:?}", fleet.names[host]);
+        assert_eq!(second.len(), 4, "each script once on {name}: {trail:?}");
     }
+    assert_eq!(most_at_once(&spans(&story, &fleet).await), 1);
     end(&story).await;
     controllers::ready(&story.client).await;
 }

@@ -10,7 +10,7 @@ use crate::service_manifests::{STANDS, group, pod_template_of};
 use crate::story::{DEPLOYMENT, ROUTE, Story};
 
 /// Deploys with a hook at `event` that takes a while, and waits until it runs.
-async fn begin_hook(story: &Story, event: &str, more: &str) {
+pub(super) async fn begin_hook(story: &Story, event: &str, more: &str) {
     story.apply(&job_hook("check", &["sleep", "8s", "0"])).await;
     story.apply(&group("CodeDeployDefault.ECSAllAtOnce", STANDS, more)).await;
     begin(story, &[(event, "check")]).await;
@@ -21,11 +21,11 @@ async fn begin_hook(story: &Story, event: &str, more: &str) {
     story.until(DEPLOYMENT, "to-2", "the hook runs", runs).await;
 }
 
-fn no_rollback_follows(stopped: &Value) {
+pub(super) fn no_rollback_follows(stopped: &Value) {
     assert!(stopped["status"]["rollbackInfo"].get("rollbackDeployment").is_none(), "{}", stopped["status"]);
 }
 
-fn message(deployment: &Value) -> &str {
+pub(super) fn message(deployment: &Value) -> &str {
     deployment["status"]["message"].as_str().unwrap_or_default()
 }
 

@@ -1,0 +1,178 @@
+//! What of a bundle's files a host refuses though AWS's agent takes it: takes the bundle's directory, gives one finding for each kind. Reads
+//! names, modes and where links lead, and follows no link itself.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::{self, FileType, Metadata};
+use std::io;
+use std::path::Path;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::appspec::Finding;
+
+/// Links that one path may pass.
+const LINKS: usize = 40;
+
+/// A kind of thing that hosts refuse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    LinkLeaves,
+    LinkLoops,
+    SetIdBits,
+    SpecialFile,
+    NameClash,
+    NameNotUtf8,
+}
+
+impl Kind {
+    /// What is wrong, and what to do about it.
+    fn sentence(self, thing: &str) -> (String, &'static str) {
+        match self {
+            Self::LinkLeaves => (
+                format!("the bundle's link {thing} leads out of it"),
+                "link to a file of the bundle, or have hosts allow OutsideLinks",
+            ),
+            Self::LinkLoops => (
+                format!("the bundle's link {thing} leads back to itself"),
+                "remove it, or have hosts allow OutsideLinks",
+            ),
+            Self::SetIdBits => (
+                format!("the bundle's file {thing} has set-id bits"),
+                "clear them, or have hosts allow SetId",
+            ),
+            Self::SpecialFile => (
+                format!("the bundle's entry {thing} is neither a file nor a directory nor a link"),
+                "remove it, or have hosts allow SpecialFiles, which leaves it out",
+            ),
+            Self::NameClash => (
+                format!("the bundle's entries {thing} differ only in case or in Unicode's spelling"),
+                "rename one, or have hosts allow Clashes",
+            ),
+            Self::NameNotUtf8 => {
+                (format!("the name of the bundle's entry {thing} is not UTF-8"), "rename it")
+            }
+        }
+    }
+}
+
+/// The first thing of each kind, and how many there are.
+#[derive(Default)]
+struct Found(BTreeMap<Kind, (String, usize)>);
+
+impl Found {
+    fn add(&mut self, kind: Kind, thing: impl Into<String>) {
+        self.0.entry(kind).or_insert_with(|| (thing.into(), 0)).1 += 1;
+    }
+
+    fn into_findings(self) -> Vec<Finding> {
+        let said = self.0.into_iter().map(|(kind, (thing, count))| {
+            let (what, cure) = kind.sentence(&thing);
+            let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+            Finding::refused_here(1, format!("{what}{more}: {cure}"))
+        });
+        said.collect()
+    }
+}
+
+/// One finding for each kind of thing in the bundle that hosts refuse.
+///
+/// # Errors
+/// For a directory that cannot be read.
+pub fn check(bundle: &Path) -> io::Result<Vec<Finding>> {
+    let mut found = Found::default();
+    let mut open = vec![String::new()];
+    while let Some(directory) = open.pop() {
+        let mut names: HashMap<String, String> = HashMap::new();
+        for (name, kind) in entries(bundle, &directory, &mut found)? {
+            let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+            if let Some(other) = names.insert(folded(&path), path.clone()) {
+                found.add(Kind::NameClash, format!("`{other}` and `{path}`"));
+            }
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_symlink() {
+                judge(bundle, &path, &mut found);
+            } else if !kind.is_file() {
+                found.add(Kind::SpecialFile, format!("`{path}`"));
+            } else if fs::symlink_metadata(bundle.join(&path)).is_ok_and(|file| has_set_id(&file)) {
+                found.add(Kind::SetIdBits, format!("`{path}`"));
+            }
+        }
+    }
+    Ok(found.into_findings())
+}
+
+/// What is in a directory, by name; what has no name in UTF-8 is found wanting.
+fn entries(bundle: &Path, directory: &str, found: &mut Found) -> io::Result<Vec<(String, FileType)>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(bundle.join(directory))? {
+        let entry = entry?;
+        match entry.file_name().into_string() {
+            Ok(name) => all.push((name, entry.file_type()?)),
+            Err(name) => found.add(Kind::NameNotUtf8, format!("{:?}", Path::new(directory).join(name))),
+        }
+    }
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(all)
+}
+
+/// A name as a file system that knows no case and one spelling of Unicode keeps it.
+fn folded(name: &str) -> String {
+    name.nfd().flat_map(char::to_lowercase).nfc().collect()
+}
+
+/// Follows a link by hand, from its own directory on, as an agent does.
+fn judge(bundle: &Path, path: &str, found: &mut Found) {
+    let target = fs::read_link(bundle.join(path)).unwrap_or_default();
+    let target = target.to_string_lossy();
+    let mut place: Vec<String> = path.split('/').map(Into::into).collect();
+    place.pop();
+    let mut ahead: VecDeque<String> = VecDeque::from([target.to_string()]);
+    let mut passed = 1;
+    let mut leads = || {
+        while let Some(part) = ahead.pop_front() {
+            if part.starts_with('/') {
+                return Some(Kind::LinkLeaves);
+            }
+            if let Some((first, rest)) = part.split_once('/') {
+                ahead.push_front(rest.trim_start_matches('/').into());
+                ahead.push_front(first.into());
+                continue;
+            }
+            match part.as_str() {
+                "" | "." => continue,
+                ".." if place.pop().is_none() => return Some(Kind::LinkLeaves),
+                ".." => continue,
+                _ => place.push(part),
+            }
+            if let Ok(next) = fs::read_link(bundle.join(place.join("/"))) {
+                passed += 1;
+                if passed > LINKS {
+                    return Some(Kind::LinkLoops);
+                }
+                place.pop();
+                ahead.push_front(next.to_string_lossy().into_owned());
+            }
+        }
+        None
+    };
+    let end = leads();
+    let here = place.join("/");
+    let is_around = here.is_empty() || path.strip_prefix(&here).is_some_and(|rest| rest.starts_with('/'));
+    let exists = fs::symlink_metadata(bundle.join(&here)).is_ok();
+    if let Some(kind) = end.or((exists && is_around).then_some(Kind::LinkLoops)) {
+        found.add(kind, format!("`{path}` to `{target}`"));
+    }
+}
+
+#[cfg(unix)]
+fn has_set_id(file: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.permissions().mode() & 0o6000 != 0
+}
+
+/// Elsewhere there are none.
+#[cfg(not(unix))]
+fn has_set_id(_: &Metadata) -> bool {
+    false
+}
