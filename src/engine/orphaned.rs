@@ -82,14 +82,12 @@ pub fn give_up_waiting(draft: &mut Draft<'_>) {
     }
 }
 
-/// True while the Deployment that a rollback rolls back has not seen that it ended without having begun: if it were gone
-/// before, it would be created once more.
+/// True while the Deployment that a rollback rolls back has not seen what became of it: if it were gone before, it would be
+/// created once more.
 pub fn is_awaited(draft: &Draft<'_>) -> bool {
     let facts = draft.facts;
     let cause = facts.triggering.as_ref().filter(|t| t.is_rolled_back_by(&facts.deployment));
-    draft.status.resolved.is_none()
-        && !facts.namespace_is_going
-        && cause.is_some_and(|t| t.phase().has_ended() && t.is_held())
+    !facts.namespace_is_going && cause.is_some_and(|t| t.phase().has_ended() && t.is_held())
 }
 
 /// The group as the snapshot of the Deployment that is rolled back has it.

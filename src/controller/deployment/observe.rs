@@ -81,8 +81,10 @@ impl Look<'_> {
         let group = self.get(&kinds.groups, &deployment.spec.deployment_group_ref.name);
         let has_snapshot = deployment.status.as_ref().is_some_and(|s| s.resolved.is_some());
         let is_starting = !deployment.phase().has_ended() && !has_snapshot;
-        let is_over = deployment.phase().has_ended() && deployment.finalizers().is_empty();
-        let triggering = if has_snapshot || is_over { None } else { self.triggering() };
+        let has_ended = deployment.phase().has_ended();
+        // At its start a rollback asks what it rolls back; at its end, whether that may go before it.
+        let needs_cause = if has_ended { !deployment.finalizers().is_empty() } else { !has_snapshot };
+        let triggering = if needs_cause { self.triggering() } else { None };
         let (needs, revision) = if is_starting {
             let begins_by = orphaned::begins_by(&deployment, group.as_ref(), triggering.as_deref());
             self.start(begins_by.as_deref()).await?

@@ -508,6 +508,10 @@ pub fn nothing_is_left_running(store: &Store) -> Holds {
     {
         let group =
             store.get(Kind::Group, &deployment.spec.deployment_group_ref.name).and_then(Object::group);
+        // One that waits without end for what it names keeps the turn, and a group sweeps between turns.
+        if group.and_then(|g| g.status.as_ref()).is_some_and(|s| s.active_deployment.is_some()) {
+            continue;
+        }
         let group_uid = group.and_then(|g| g.metadata.uid.clone());
         let own = store.all(Kind::TaskSet).filter_map(Object::task_set);
         let mut own = own.filter(|t| t.deployment_uid.as_deref() == Some(deployment.uid()));

@@ -109,9 +109,12 @@ pub async fn not_executable(story: Story) {
     story.apply(&deployment("second", "web", &first, "")).await;
     all_do_well(&story, "second").await;
 
-    // Nobody may change the modes of the kernel's files.
+    // Nobody may change modes on what is mounted for reading alone.
+    let seals = "mkdir /srv/sealed && echo '#!/bin/sh' >/srv/sealed/script\n\
+                 mount --bind /srv/sealed /srv/sealed && mount -o remount,bind,ro /srv/sealed";
+    fleet.run(1, &["sh", "-ec", seals]);
     let replaces = format!(
-        "if [ -e /srv/marked ]; then ln -sf /proc/version {ROOT}/$DEPLOYMENT_GROUP_ID/$DEPLOYMENT_ID/deployment-archive/scripts/AfterInstall.sh; fi"
+        "if [ -e /srv/marked ]; then ln -sf /srv/sealed/script {ROOT}/$DEPLOYMENT_GROUP_ID/$DEPLOYMENT_ID/deployment-archive/scripts/AfterInstall.sh; fi"
     );
     fleet.run(1, &["touch", "/srv/marked"]);
     story.apply(&deployment("third", "web", &fleet.notes("3", &[("BeforeInstall", &replaces)]), "")).await;
