@@ -299,7 +299,8 @@ async fn unpack(host: &Host, dir: &DeploymentDir, bundle: &OnDisk) -> Result<Vec
     let done = tokio::task::spawn_blocking(move || archive::unpack(&file, kind, &into, &options)).await;
     let report = done.map_err(|e| Failure::unknown(format!("the bundle was not unpacked: {e}")))?;
     let unpacked = report.map_err(|e| Failure::unknown(format!("{}: {e}", e.reason())))?;
-    Ok(bundle.warnings.iter().cloned().chain(unpacked.warnings).take(WARNINGS).collect())
+    // What was let through comes before what was merely left out.
+    Ok(unpacked.warnings.into_iter().chain(bundle.warnings.iter().cloned()).take(WARNINGS).collect())
 }
 
 /// Puts on record what was learned of a bundle.

@@ -145,9 +145,13 @@ async fn run_scripts(
         let started = |process| {
             let entry = Entry::Started { group: record.group().to_owned(), process };
             // The script waits for this. A kill of the agent cannot lose what the system was given; a power cut ends the script, too.
-            if let Err(error) = host.journal().write(entry, Lasting::No) {
-                tracing::warn!(%error, "the script's process is not on record");
-            }
+            let written = host.journal().write(entry, Lasting::No);
+            written.map_err(|error| {
+                format!(
+                    "script {} was not started: its process cannot be put on record: {error}",
+                    script.location
+                )
+            })
         };
         let ended = script::run(script, surroundings, &mut log, &host.cut, started).await;
         if let Err(failure) = ended {

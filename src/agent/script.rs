@@ -88,13 +88,13 @@ impl Failure {
     }
 }
 
-/// Runs a script to its end. `started` is told the process before anything of the script runs.
+/// Runs a script to its end. `started` is told the process before anything of the script runs, and keeps it from running by an error.
 pub async fn run(
     script: &Script,
     within: Surroundings<'_>,
     log: &mut ScriptLog,
     cut: &Cut,
-    started: impl FnOnce(Process),
+    started: impl FnOnce(Process) -> Result<(), String>,
 ) -> Result<(), Failure> {
     let fail = |(code, message): (Code, String)| Failure { code, script: script.location.clone(), message };
     log.script(&script.location);
@@ -102,9 +102,8 @@ pub async fn run(
         let file = within.archive.join(&script.location);
         make_executable(&file, &script.location)?;
         let known = |pid: u32| {
-            if let Some(process) = process::identify(pid.cast_signed(), &script.location) {
-                started(process);
-            }
+            // One that has ended already has no record, and needs none.
+            process::identify(pid.cast_signed(), &script.location).map_or(Ok(()), started)
         };
         let mut child = command::spawn(script, &file, within, known).await?;
         let limit = Limit::of(script, within);

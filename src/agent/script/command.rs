@@ -14,26 +14,26 @@ use super::user::{Start, find, start_as};
 use super::{Code, Surroundings};
 use crate::appspec::Script;
 
-/// Starts the script; `known` is told the number of its process before anything of it runs.
+/// Starts the script; `known` is told the number of its process before anything of it runs, and keeps it from running by an error.
 pub async fn spawn(
     script: &Script,
     file: &Path,
     within: Surroundings<'_>,
-    known: impl FnOnce(u32),
+    known: impl FnOnce(u32) -> Result<(), String>,
 ) -> Result<Child, (Code, String)> {
     let start = how(script, file).await?;
     // Whoever starts it in our place says less of what is wrong with it.
     if start.words[0] != *file
-        && let Some(obstacle) = obstacle(script, file)
+        && let Some(obstacle) = obstacle(script, file, within.directory)
     {
         return Err(obstacle);
     }
     let held = gate::hold(&start.words, within.directory, &start.environment(within.environment))
         .map_err(|error| why_no_process(&error, script, within.directory))?;
     if let Some(pid) = held.id() {
-        known(pid);
+        known(pid).map_err(|message| (Code::UnknownError, message))?;
     }
-    held.release().await.map_err(|error| why_not(&error, script, file))
+    held.release().await.map_err(|error| why_not(&error, script, file, within.directory))
 }
 
 /// The command line. Root needs no `sudo`; it becomes itself all the same, to be at home.
@@ -77,9 +77,9 @@ fn why_no_process(error: &io::Error, script: &Script, directory: &Path) -> (Code
 }
 
 /// Why a file that is there and executable could not be started.
-fn why_not(error: &io::Error, script: &Script, file: &Path) -> (Code, String) {
+fn why_not(error: &io::Error, script: &Script, file: &Path, directory: &Path) -> (Code, String) {
     let location = &script.location;
-    if let Some(obstacle) = obstacle(script, file) {
+    if let Some(obstacle) = obstacle(script, file, directory) {
         return obstacle;
     }
     if error.kind() == io::ErrorKind::PermissionDenied {
@@ -89,7 +89,7 @@ fn why_not(error: &io::Error, script: &Script, file: &Path) -> (Code, String) {
 }
 
 /// What keeps the system from starting a file, whoever tries, whatever its mode says.
-fn obstacle(script: &Script, file: &Path) -> Option<(Code, String)> {
+fn obstacle(script: &Script, file: &Path, directory: &Path) -> Option<(Code, String)> {
     let location = &script.location;
     let is_noexec = |mount: rustix::fs::StatVfs| mount.f_flag.contains(StatVfsMountFlags::NOEXEC);
     if rustix::fs::statvfs(file).is_ok_and(is_noexec) {
@@ -99,7 +99,7 @@ fn obstacle(script: &Script, file: &Path) -> Option<(Code, String)> {
         );
         return Some((Code::ScriptNotExecutable, message));
     }
-    let interpreter = interpreter(file).filter(|interpreter| !Path::new(interpreter).exists())?;
+    let interpreter = interpreter(file).filter(|interpreter| !directory.join(interpreter).exists())?;
     let cure = if interpreter.ends_with('\r') { "; save the script with Unix line ends" } else { "" };
     let message = format!(
         "script {location} could not be started: there is no {interpreter:?}, which it names in its first line{cure}"
@@ -107,12 +107,12 @@ fn obstacle(script: &Script, file: &Path) -> Option<(Code, String)> {
     Some((Code::UnknownError, message))
 }
 
-/// What the first line says after `#!`.
+/// What the first line says after `#!`, if that is anything.
 fn interpreter(file: &Path) -> Option<String> {
     let mut start = Vec::new();
     fs::File::open(file).ok()?.take(256).read_to_end(&mut start).ok()?;
     let line = start.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
     let text = String::from_utf8_lossy(line);
     let text = text.trim_start_matches([' ', '\t']);
-    Some(text.split([' ', '\t']).next()?.to_owned())
+    text.split([' ', '\t']).next().filter(|name| !name.is_empty()).map(ToOwned::to_owned)
 }
