@@ -202,6 +202,39 @@ fn what_hosts_refuse_in_a_bundle_and_aws_takes_is_told_once_for_each_kind() {
     assert!(refused.into_iter().all(|who| who == (&true.into(), &false.into())), "{found}");
 }
 
+/// The bundle is somebody else's who keeps one directory to himself.
+#[test]
+fn a_directory_that_cannot_be_read_costs_no_other_finding() {
+    use std::os::unix::process::CommandExt;
+    let folder = bundle("appspec.yml", APPSPEC);
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir(at("private")).unwrap();
+    symlink("../../out", at("ops/out")).unwrap();
+    symlink(OsStr::from_bytes(b"caf\xe9"), at("ops/cafe")).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(at("private"), Permissions::from_mode(0)).unwrap();
+    let program = at("kubectl-sluice");
+    fs::hard_link(env!("CARGO_BIN_EXE_kubectl-sluice"), &program)
+        .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_kubectl-sluice"), &program).map(drop))
+        .unwrap();
+    let mut command = std::process::Command::new(&program);
+    command.args(["appspec", "lint"]).arg(folder.path()).env_clear();
+    if fs::read_dir(at("private")).is_ok() {
+        // Root reads everything.
+        command.uid(65_534).gid(65_534);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for finding in [
+        "the bundle's directory `private` (Permission denied (os error 13)) cannot be read, and was not looked at: ",
+        "the bundle's link `ops/out` to `../../out` leads out of it: ",
+        "the name of the bundle's entry \"caf\\xE9\", to which `ops/cafe` is a link, is not UTF-8: ",
+    ] {
+        assert!(said.contains(finding), "{finding}: {said}");
+    }
+}
+
 #[test]
 fn what_aws_alone_refuses_is_an_error() {
     let said = run_with("appspec lint -", &APPSPEC.replace("version: 0.0", "version: '0.0'"));

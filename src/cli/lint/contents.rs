@@ -22,9 +22,18 @@ enum Kind {
     SpecialFile,
     NameClash,
     NameNotUtf8,
+    Unread,
 }
 
 impl Kind {
+    /// What is said of it.
+    fn finding(self, message: String) -> Finding {
+        match self {
+            Self::Unread => Finding::warning(1, message),
+            _ => Finding::refused_here(1, message),
+        }
+    }
+
     /// What is wrong, and what to do about it.
     fn sentence(self, thing: &str) -> (String, &'static str) {
         match self {
@@ -51,6 +60,10 @@ impl Kind {
             Self::NameNotUtf8 => {
                 (format!("the name of the bundle's entry {thing} is not UTF-8"), "rename it")
             }
+            Self::Unread => (
+                format!("the bundle's directory {thing} cannot be read, and was not looked at"),
+                "run this as a user who may read it",
+            ),
         }
     }
 }
@@ -68,7 +81,7 @@ impl Found {
         let said = self.0.into_iter().map(|(kind, (thing, count))| {
             let (what, cure) = kind.sentence(&thing);
             let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-            Finding::refused_here(1, format!("{what}{more}: {cure}"))
+            kind.finding(format!("{what}{more}: {cure}"))
         });
         said.collect()
     }
@@ -77,13 +90,20 @@ impl Found {
 /// One finding for each kind of thing in the bundle that hosts refuse.
 ///
 /// # Errors
-/// For a directory that cannot be read.
+/// For a bundle whose own directory cannot be read.
 pub fn check(bundle: &Path) -> io::Result<Vec<Finding>> {
     let mut found = Found::default();
     let mut open = vec![String::new()];
     while let Some(directory) = open.pop() {
         let mut names: HashMap<String, String> = HashMap::new();
-        for (name, kind) in entries(bundle, &directory, &mut found)? {
+        let entries = match entries(bundle, &directory, &mut found) {
+            Err(error) if !directory.is_empty() => {
+                found.add(Kind::Unread, format!("`{directory}` ({error})"));
+                continue;
+            }
+            entries => entries?,
+        };
+        for (name, kind) in entries {
             let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
             if let Some(other) = names.insert(folded(&path), path.clone()) {
                 found.add(Kind::NameClash, format!("`{other}` and `{path}`"));
@@ -124,10 +144,12 @@ fn folded(name: &str) -> String {
 /// Follows a link by hand, from its own directory on, as an agent does.
 fn judge(bundle: &Path, path: &str, found: &mut Found) {
     let target = fs::read_link(bundle.join(path)).unwrap_or_default();
-    let target = target.to_string_lossy();
+    let Some(target) = target.to_str() else {
+        return found.add(Kind::NameNotUtf8, format!("{target:?}, to which `{path}` is a link,"));
+    };
     let mut place: Vec<String> = path.split('/').map(Into::into).collect();
     place.pop();
-    let mut ahead: VecDeque<String> = VecDeque::from([target.to_string()]);
+    let mut ahead: VecDeque<String> = VecDeque::from([target.to_owned()]);
     let mut passed = 1;
     let mut leads = || {
         while let Some(part) = ahead.pop_front() {
