@@ -212,7 +212,7 @@ fn a_directory_that_cannot_be_read_costs_no_other_finding() {
     symlink("../../out", at("ops/out")).unwrap();
     symlink(OsStr::from_bytes(b"caf\xe9"), at("ops/cafe")).unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    fs::set_permissions(at("private"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(at("private"), Permissions::from_mode(0o000)).unwrap();
     let program = at("kubectl-sluice");
     fs::hard_link(env!("CARGO_BIN_EXE_kubectl-sluice"), &program)
         .or_else(|_| fs::copy(env!("CARGO_BIN_EXE_kubectl-sluice"), &program).map(drop))
