@@ -6,7 +6,7 @@ use std::fs;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ALL, counts, end, events, failed_event, in_zone, standing, whole};
+use super::{ALL, counts, end, events, failed_event, fails_on, in_zone, standing, whole};
 use crate::hosts::{EVENTS, Fleet, Host, PLAIN};
 use crate::server_manifests::{deployment, group, restart, settings};
 use crate::story::{GROUP, Story};
@@ -25,16 +25,6 @@ async fn grouped(story: &Story, hosts: &[Host]) -> Fleet {
 /// All six hosts do well with a Deployment.
 async fn all_do_well(story: &Story, name: &str) {
     assert_eq!(counts(&story.phase(name, "Succeeded").await), [6, 0, 0, 0], "{name}");
-}
-
-/// Five of six hosts do well with a Deployment, which is enough for it, and that one fails. Answers the event that failed there.
-async fn one_fails(story: &Story, fleet: &Fleet, name: &str, host: usize) -> Value {
-    let ended = story.phase(name, "Succeeded").await;
-    assert_eq!(counts(&ended), [5, 1, 0, 0], "{name}");
-    let told = &ended["status"]["failedTargets"][0];
-    let event = failed_event(&standing(story, &fleet.names[host], "web").await);
-    assert_eq!((&told["name"], &told["event"]), (&json!(fleet.names[host]), &event["name"]), "{name}");
-    event
 }
 
 /// The error code of an event that failed, and the script that is to blame.
@@ -61,7 +51,7 @@ pub async fn stop_failures_ignored(story: Story) {
     fleet.run(2, &["touch", "/srv/stuck"]);
 
     story.apply(&deployment("second", "web", &fleet.notes("2", &[]), "")).await;
-    let failed = one_fails(&story, &fleet, "second", 2).await;
+    let failed = fails_on(&story, &fleet, "second", 2).await;
     assert_eq!(blamed(&failed), ["ApplicationStop", "ScriptFailed", "scripts/ApplicationStop.sh"]);
     let stopped = [&whole("1")[..], &["ApplicationStop 1".into()]].concat();
     assert_eq!(fleet.trail(2), stopped, "nothing ran behind it");
@@ -101,7 +91,7 @@ pub async fn not_executable(story: Story) {
     fleet.happens("start-agent", 0);
     let first = fleet.notes("1", &[]);
     story.apply(&deployment("first", "web", &first, "")).await;
-    let failed = one_fails(&story, &fleet, "first", 0).await;
+    let failed = fails_on(&story, &fleet, "first", 0).await;
     assert_eq!(blamed(&failed), ["BeforeInstall", "ScriptNotExecutable", "scripts/BeforeInstall.sh"]);
     says(&failed, "mounted noexec");
     assert!(fleet.trail(0).is_empty(), "nothing of it ran");
@@ -118,7 +108,7 @@ pub async fn not_executable(story: Story) {
     );
     fleet.run(1, &["touch", "/srv/marked"]);
     story.apply(&deployment("third", "web", &fleet.notes("3", &[("BeforeInstall", &replaces)]), "")).await;
-    let failed = one_fails(&story, &fleet, "third", 1).await;
+    let failed = fails_on(&story, &fleet, "third", 1).await;
     assert_eq!(blamed(&failed), ["AfterInstall", "ScriptNotExecutable", "scripts/AfterInstall.sh"]);
     says(&failed, "is not executable and could not be made so");
     assert_eq!(fleet.trail(1).last().map(String::as_str), Some("BeforeInstall 3"), "nothing ran behind it");
@@ -130,7 +120,7 @@ pub async fn not_executable(story: Story) {
         fleet.run(host, &["ln", "-s", "/bin/sh", "/srv/sh"]);
     }
     story.apply(&deployment("fourth", "web", &fleet.pack(&app, "notes-4.tgz"), "")).await;
-    let failed = one_fails(&story, &fleet, "fourth", 2).await;
+    let failed = fails_on(&story, &fleet, "fourth", 2).await;
     assert_eq!(blamed(&failed), ["AfterInstall", "UnknownError", "scripts/AfterInstall.sh"]);
     says(&failed, "there is no \"/srv/sh\"");
     end(&story).await;

@@ -52,40 +52,42 @@ async fn test_points_at(story: &Story, target_group: &str) {
     assert_eq!(share(&test["spec"]["rules"][0], target_group), 100, "{}", test["spec"]);
 }
 
-/// The task set stands and nobody was sent to it: it goes.
-pub async fn in_after_install(mut story: Story) {
-    stopped_in(&story, "AfterInstall", ROLLS_BACK).await;
+/// A stop in a hook before any production traffic has moved takes everything back.
+async fn is_taken_back_from(mut story: Story, event: &str) {
+    stopped_in(&story, event, ROLLS_BACK).await;
     went_back(&story, "to-2").await;
     test_is_back(&story).await;
     story.end_on(Some("hello-a"), Some(1)).await;
     assert_eq!(story.record.shares("hello-b"), [0]);
+}
+
+/// The same without rollback leaves everything where it is; the test listener sends to `tested`.
+async fn is_left_in(mut story: Story, event: &str, tested: &str) {
+    let stopped = stopped_in(&story, event, "").await;
+    is_left(&story, &stopped, &["All traffic is on hello-a", &task_set_of(&stopped)]).await;
+    test_points_at(&story, tested).await;
+    story.end_on(Some("hello-a"), Some(1)).await;
+    assert_eq!(story.record.shares("hello-b"), [0]);
+}
+
+/// The task set stands and nobody was sent to it: it goes.
+pub async fn in_after_install(story: Story) {
+    is_taken_back_from(story, "AfterInstall").await;
 }
 
 /// The task set stays; the test listener never knew of it.
-pub async fn in_after_install_without_rollback(mut story: Story) {
-    let stopped = stopped_in(&story, "AfterInstall", "").await;
-    is_left(&story, &stopped, &["All traffic is on hello-a", &task_set_of(&stopped)]).await;
-    test_points_at(&story, "hello-a").await;
-    story.end_on(Some("hello-a"), Some(1)).await;
-    assert_eq!(story.record.shares("hello-b"), [0]);
+pub async fn in_after_install_without_rollback(story: Story) {
+    is_left_in(story, "AfterInstall", "hello-a").await;
 }
 
 /// The last moment before traffic moves: test traffic goes back, then the replacement goes.
-pub async fn in_before_traffic(mut story: Story) {
-    stopped_in(&story, "BeforeAllowTraffic", ROLLS_BACK).await;
-    went_back(&story, "to-2").await;
-    test_is_back(&story).await;
-    story.end_on(Some("hello-a"), Some(1)).await;
-    assert_eq!(story.record.shares("hello-b"), [0]);
+pub async fn in_before_traffic(story: Story) {
+    is_taken_back_from(story, "BeforeAllowTraffic").await;
 }
 
 /// The replacement stays with its test traffic.
-pub async fn in_before_traffic_without_rollback(mut story: Story) {
-    let stopped = stopped_in(&story, "BeforeAllowTraffic", "").await;
-    is_left(&story, &stopped, &["All traffic is on hello-a", &task_set_of(&stopped)]).await;
-    test_points_at(&story, "hello-b").await;
-    story.end_on(Some("hello-a"), Some(1)).await;
-    assert_eq!(story.record.shares("hello-b"), [0]);
+pub async fn in_before_traffic_without_rollback(story: Story) {
+    is_left_in(story, "BeforeAllowTraffic", "hello-b").await;
 }
 
 /// All traffic had moved: it goes back at once, and the replacement after the drain.
