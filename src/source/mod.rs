@@ -6,12 +6,14 @@
 //! s3  git_hub  oci                          what each source wants to be asked
 //! push      a folder → an object in S3       pack      a folder → a bundle
 //! cache     bundles on a host, by digest    credentials, sealing   from a Secret to one host
+//! entries   names that clash, links that leave: what no host takes
 //! ```
 
 pub mod app_spec;
 pub mod bundle;
 pub mod cache;
 mod credentials;
+pub mod entries;
 mod error;
 mod explain;
 mod git_hub;

@@ -3,10 +3,11 @@
 //! Entries are sorted by name, their times are fixed, their owner is root; modes are kept but for setuid, setgid and sticky. What
 //! the hosts would refuse (devices, sockets, links out of the folder, links to nowhere inside of it aside) is refused here by name.
 
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,6 +15,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::Error;
+use super::entries::{Found, Leads, follow};
 use crate::api::BundleType;
 
 /// 1980-01-01: the earliest time that a zip archive can tell.
@@ -75,7 +77,7 @@ fn collect(root: &Path, below: &Path, hidden: bool, found: &mut Vec<Entry>) -> R
             What::File(meta.len())
         } else if kind.is_symlink() {
             let target = fs::read_link(&path).map_err(|e| unreadable(&path, e))?;
-            if leaves(below, &target) {
+            if leaves(root, &name, &target, hidden) {
                 return Err(Error::InvalidRevision(format!(
                     "{} is a link that leads out of the folder, and hosts refuse such; make it relative to a file inside",
                     name.display()
@@ -93,18 +95,14 @@ fn collect(root: &Path, below: &Path, hidden: bool, found: &mut Vec<Entry>) -> R
     Ok(())
 }
 
-/// True if a link in the folder `below` leads out of the bundle's root by its text.
-fn leaves(below: &Path, target: &Path) -> bool {
-    let mut depth = below.components().count();
-    for part in target.components() {
-        match part {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir if depth > 0 => depth -= 1,
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return true,
-        }
-    }
-    false
+/// True if a link leads out of what is packed: hosts see nothing of what is hidden.
+fn leaves(root: &Path, link: &Path, target: &Path, hidden: bool) -> bool {
+    let look = |path: &str| {
+        let is_packed = hidden || !path.split('/').any(|part| part.starts_with('.'));
+        Ok::<_, Infallible>(Found::at(&root.join(path)).filter(|_| is_packed))
+    };
+    let Ok(leads) = follow(&link.to_string_lossy(), &target.to_string_lossy(), look);
+    leads == Leads::Outside
 }
 
 fn tar<W: Write>(root: &Path, entries: &[Entry], out: W) -> io::Result<W> {

@@ -1,6 +1,7 @@
 //! Bundles: their packings, their AppSpecs, their files.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::host::{EVENTS, Host, Said, is_root};
@@ -255,4 +256,48 @@ fn owners_of_a_tars_files_are_kept_where_the_host_allows_it_and_an_appspec_wins(
     assert_eq!((owners("theirs"), owners("named")), ((0, 0), (0, 0)));
     host.deploy("b.tar", "--type tar --allow Owners").succeeded();
     assert_eq!((owners("theirs"), owners("named")), ((4321, 4322), (0, 4322)));
+}
+
+/// A bundle with directories and these links.
+fn linked(host: &Host, links: &[(&str, &str)]) {
+    host.bundle("b").file("d/e/f", "").file("g/f", "").file("f", "").done();
+    for (link, target) in links {
+        symlink(target, host.path("b").join(link)).unwrap();
+    }
+}
+
+#[test]
+fn what_lint_says_of_a_bundles_links_and_names_is_what_a_host_says() {
+    let (leaves, loops, clash) = ("leads out of it", "leads back to itself", "differ only in case");
+    for (links, found) in [
+        (&[("l", "d/../f")][..], None),
+        (&[("l", "gone")], None),
+        (&[("d/l", "gone/..")], None),
+        (&[("a", "d/e"), ("l", "a/../../f")], None),
+        (&[("l", "/etc")], Some(("LinkLeaves", leaves))),
+        (&[("l", "gone/../../x")], Some(("LinkLeaves", leaves))),
+        (&[("d/e/a", "../../g"), ("l", "d/e/a/../../x")], Some(("LinkLeaves", leaves))),
+        (&[("l", "l")], Some(("LinkLoops", loops))),
+        (&[("a", "d"), ("d/e/l", "../../a")], Some(("LinkLoops", loops))),
+        (&[("F", "f")], Some(("NameClash", clash))),
+        (&[("d/caf\u{e9}", "e"), ("d/CAFE\u{301}", "e")], Some(("NameClash", clash))),
+    ] {
+        let host = Host::new();
+        linked(&host, links);
+        let lint = Command::new(env!("CARGO_BIN_EXE_kubectl-sluice"))
+            .args(["appspec", "lint"])
+            .arg(host.path("b"))
+            .output();
+        let lint = String::from_utf8(lint.unwrap().stdout).unwrap();
+        assert_eq!(lint.lines().count(), usize::from(found.is_some()), "{links:?}: {lint}");
+        let said = host.deploy("b", "");
+        let message = said.error().2;
+        match found {
+            None => drop(said.succeeded()),
+            Some((reason, words)) => {
+                assert!(lint.contains(words) && lint.contains("refused here"), "{links:?}: {lint}");
+                assert!(message.starts_with(&format!("{reason}: ")), "{links:?}: {message}");
+            }
+        }
+    }
 }

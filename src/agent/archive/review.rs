@@ -2,18 +2,15 @@
 //!
 //! Judged when everything is there, since a link's way depends on the other links.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use rustix::fs::{AtFlags, Dir, FileType};
-use unicode_normalization::UnicodeNormalization;
 
 use super::error::Error;
 use super::options::Options;
 use super::refusal::{Refusal, shown};
 use crate::agent::beneath::{Beneath, split};
-
-/// Links that one path may pass.
-const LINKS: usize = 40;
+use crate::source::entries::{Found, Leads, folded, follow};
 
 /// Refuses the first name or link that breaks a rule below `tree`.
 pub(super) fn review(tree: &Beneath, options: &Options) -> Result<Vec<String>, Error> {
@@ -50,14 +47,6 @@ fn beside(directory: &str, name: &str) -> String {
     shown(format!("{directory}/{name}").trim_start_matches('/').as_bytes())
 }
 
-/// A name as a file system that knows no case and one spelling of Unicode keeps it.
-fn folded(name: &str) -> String {
-    if name.is_ascii() {
-        return name.to_ascii_lowercase();
-    }
-    name.nfd().flat_map(char::to_lowercase).nfc().collect()
-}
-
 fn list(tree: &Beneath, directory: &str) -> Result<Vec<(String, FileType)>, Error> {
     let host = |errno: rustix::io::Errno| Error::Host {
         action: "list",
@@ -84,55 +73,23 @@ fn list(tree: &Beneath, directory: &str) -> Result<Vec<(String, FileType)>, Erro
     Ok(found)
 }
 
-/// Follows a link by hand, from its own directory on; gives a warning for one that leads to nothing.
+/// Refuses a link that leads where none may; gives a warning for one that leads to nothing.
 fn judge(tree: &Beneath, path: &str) -> Result<Option<String>, Error> {
     let target = target_of(tree, path)?;
-    let leaves = || Refusal::LinkLeaves(shown(path.as_bytes()), shown(target.as_bytes()));
-    let loops = || Refusal::LinkLoops(shown(path.as_bytes()), shown(target.as_bytes()));
-    let mut place: Vec<String> = split(path).0.split('/').filter(|p| !p.is_empty()).map(Into::into).collect();
-    let mut ahead: VecDeque<String> = VecDeque::new();
-    let mut passed = 1;
-    if target.starts_with('/') {
-        return Err(leaves().into());
+    let (link, to) = (shown(path.as_bytes()), shown(target.as_bytes()));
+    match follow(path, &target, |at| look(tree, at))? {
+        Leads::Inside => Ok(None),
+        Leads::Nowhere => Ok(Some(format!("the bundle's link {link} leads to nothing, {to}"))),
+        Leads::Outside => Err(Refusal::LinkLeaves(link, to).into()),
+        Leads::Around => Err(Refusal::LinkLoops(link, to).into()),
     }
-    ahead.extend(target.split('/').map(Into::into));
-    let mut exists = true;
-    while let Some(part) = ahead.pop_front() {
-        match part.as_str() {
-            "" | "." => continue,
-            ".." => {
-                place.pop().ok_or_else(leaves)?;
-                continue;
-            }
-            _ => place.push(part),
-        }
-        let here = place.join("/");
-        match kind_of(tree, &here) {
-            Some(FileType::Symlink) => {
-                passed += 1;
-                if passed > LINKS {
-                    return Err(loops().into());
-                }
-                let next = target_of(tree, &here)?;
-                if next.starts_with('/') {
-                    return Err(leaves().into());
-                }
-                place.pop();
-                next.rsplit('/').for_each(|part| ahead.push_front(part.into()));
-            }
-            Some(_) => {}
-            None => exists = false,
-        }
+}
+
+fn look(tree: &Beneath, path: &str) -> Result<Option<Found>, Error> {
+    match kind_of(tree, path) {
+        Some(FileType::Symlink) => Ok(Some(Found::Link(target_of(tree, path)?))),
+        other => Ok(other.map(|_| Found::Other)),
     }
-    let end = place.join("/");
-    let is_around =
-        end.is_empty() || path.strip_prefix(end.as_str()).is_some_and(|rest| rest.starts_with('/'));
-    if exists && is_around {
-        return Err(loops().into());
-    }
-    Ok((!exists).then(|| {
-        format!("the bundle's link {} leads to nothing, {}", shown(path.as_bytes()), shown(target.as_bytes()))
-    }))
 }
 
 fn kind_of(tree: &Beneath, path: &str) -> Option<FileType> {

@@ -1,17 +1,14 @@
 //! What of a bundle's files a host refuses though AWS's agent takes it: takes the bundle's directory, gives one finding for each kind. Reads
 //! names, modes and where links lead, and follows no link itself.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::Path;
 
-use unicode_normalization::UnicodeNormalization;
-
 use crate::appspec::Finding;
-
-/// Links that one path may pass.
-const LINKS: usize = 40;
+use crate::source::entries::{self, Leads};
 
 /// A kind of thing that hosts refuse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,16 +93,17 @@ pub fn check(bundle: &Path) -> io::Result<Vec<Finding>> {
     let mut open = vec![String::new()];
     while let Some(directory) = open.pop() {
         let mut names: HashMap<String, String> = HashMap::new();
-        let entries = match entries(bundle, &directory, &mut found) {
+        let all = match list(bundle, &directory, &mut found) {
             Err(error) if !directory.is_empty() => {
                 found.add(Kind::Unread, format!("`{directory}` ({error})"));
                 continue;
             }
-            entries => entries?,
+            all => all?,
         };
-        for (name, kind) in entries {
+        for (name, kind) in all {
+            let folded = entries::folded(&name);
             let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
-            if let Some(other) = names.insert(folded(&path), path.clone()) {
+            if let Some(other) = names.insert(folded, path.clone()) {
                 found.add(Kind::NameClash, format!("`{other}` and `{path}`"));
             }
             if kind.is_dir() {
@@ -123,7 +121,7 @@ pub fn check(bundle: &Path) -> io::Result<Vec<Finding>> {
 }
 
 /// What is in a directory, by name; what has no name in UTF-8 is found wanting.
-fn entries(bundle: &Path, directory: &str, found: &mut Found) -> io::Result<Vec<(String, FileType)>> {
+fn list(bundle: &Path, directory: &str, found: &mut Found) -> io::Result<Vec<(String, FileType)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(bundle.join(directory))? {
         let entry = entry?;
@@ -136,55 +134,20 @@ fn entries(bundle: &Path, directory: &str, found: &mut Found) -> io::Result<Vec<
     Ok(all)
 }
 
-/// A name as a file system that knows no case and one spelling of Unicode keeps it.
-fn folded(name: &str) -> String {
-    name.nfd().flat_map(char::to_lowercase).nfc().collect()
-}
-
-/// Follows a link by hand, from its own directory on, as an agent does.
+/// Where the link leads, as the host that unpacks it will see it.
 fn judge(bundle: &Path, path: &str, found: &mut Found) {
     let target = fs::read_link(bundle.join(path)).unwrap_or_default();
     let Some(target) = target.to_str() else {
         return found.add(Kind::NameNotUtf8, format!("{target:?}, to which `{path}` is a link,"));
     };
-    let mut place: Vec<String> = path.split('/').map(Into::into).collect();
-    place.pop();
-    let mut ahead: VecDeque<String> = VecDeque::from([target.to_owned()]);
-    let mut passed = 1;
-    let mut leads = || {
-        while let Some(part) = ahead.pop_front() {
-            if part.starts_with('/') {
-                return Some(Kind::LinkLeaves);
-            }
-            if let Some((first, rest)) = part.split_once('/') {
-                ahead.push_front(rest.trim_start_matches('/').into());
-                ahead.push_front(first.into());
-                continue;
-            }
-            match part.as_str() {
-                "" | "." => continue,
-                ".." if place.pop().is_none() => return Some(Kind::LinkLeaves),
-                ".." => continue,
-                _ => place.push(part),
-            }
-            if let Ok(next) = fs::read_link(bundle.join(place.join("/"))) {
-                passed += 1;
-                if passed > LINKS {
-                    return Some(Kind::LinkLoops);
-                }
-                place.pop();
-                ahead.push_front(next.to_string_lossy().into_owned());
-            }
-        }
-        None
+    let Ok(leads) =
+        entries::follow(path, target, |at| Ok::<_, Infallible>(entries::Found::at(&bundle.join(at))));
+    let kind = match leads {
+        Leads::Inside | Leads::Nowhere => return,
+        Leads::Outside => Kind::LinkLeaves,
+        Leads::Around => Kind::LinkLoops,
     };
-    let end = leads();
-    let here = place.join("/");
-    let is_around = here.is_empty() || path.strip_prefix(&here).is_some_and(|rest| rest.starts_with('/'));
-    let exists = fs::symlink_metadata(bundle.join(&here)).is_ok();
-    if let Some(kind) = end.or((exists && is_around).then_some(Kind::LinkLoops)) {
-        found.add(kind, format!("`{path}` to `{target}`"));
-    }
+    found.add(kind, format!("`{path}` to `{target}`"));
 }
 
 #[cfg(unix)]
