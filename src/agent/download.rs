@@ -14,6 +14,7 @@ use super::host::Host;
 use super::journal::{Bundle, Entry, Lasting, Record};
 use super::layout::{DeploymentDir, Mark, Root, create_all};
 use super::script::Failure;
+use super::warnings::Warnings;
 use super::{Error, archive, revision};
 use crate::api::{BundleType, ResolvedRevision};
 use crate::source::bundle::{self, FetchOptions, Fetched};
@@ -42,11 +43,8 @@ struct OnDisk {
     file: PathBuf,
     kind: Option<BundleType>,
     /// What was left out of it on the way.
-    warnings: Vec<String>,
+    warnings: Warnings,
 }
-
-/// How many things that were let through or left out are told.
-const WARNINGS: usize = 100;
 
 /// What bundles are while they are on their way, by their names below [`Root::own`].
 const ON_THE_WAY: [&str; 2] = [FETCHED, PACKED];
@@ -82,7 +80,7 @@ async fn bring_revision(host: &Host, record: &Record, supply: &Supply) -> Result
             brought = bring(host, record, supply) => brought?,
             () = host.cut.wait() => return Err(cut_off("the download was given up")),
         };
-        warnings = unpack(host, &dir, &brought).await?;
+        warnings = unpack(host, &dir, brought).await?.sentences();
     }
     let found = revision::read(&dir, &host.settings).map_err(|error| Failure::unknown(error.to_string()))?;
     let noted = revision::note(&dir, Some(&found.name));
@@ -152,7 +150,7 @@ async fn bring(host: &Host, record: &Record, supply: &Supply) -> Result<OnDisk, 
                     file.display()
                 )));
             }
-            Ok(OnDisk { file: file.clone(), kind: Some(*kind), warnings: vec![] })
+            Ok(OnDisk { file: file.clone(), kind: Some(*kind), warnings: Warnings::default() })
         }
         Supply::Folder(folder) => {
             let folder = folder.clone();
@@ -208,7 +206,7 @@ async fn fetch(
         version: fetched.version.unwrap_or_default(),
     };
     learn(host, record, bundle).map_err(|error| Failure::unknown(error.to_string()))?;
-    Ok(OnDisk { file, kind: fetched.kind, warnings: vec![] })
+    Ok(OnDisk { file, kind: fetched.kind, warnings: Warnings::default() })
 }
 
 /// The revision that is assigned. One that is started again without a digest of its own is the one that is here.
@@ -244,17 +242,12 @@ async fn keep(cache: &Cache, revision: &ResolvedRevision, fetched: &Fetched, fil
 /// is no file, link or folder is decided on here, as a tar holds no sockets; gives a sentence for each that was left out.
 ///
 /// Errors: outer, the folder cannot be read; inner, it is no bundle.
-fn pack(
-    folder: &Path,
-    root: &Path,
-    into: &Path,
-    leaves_out: bool,
-) -> io::Result<Result<Vec<String>, Refusal>> {
+fn pack(folder: &Path, root: &Path, into: &Path, leaves_out: bool) -> io::Result<Result<Warnings, Refusal>> {
     let folder = folder.canonicalize()?;
     let mut builder = tar::Builder::new(BufWriter::new(File::create(into)?));
     builder.follow_symlinks(false);
     let mut folders = vec![folder.clone()];
-    let mut warnings = vec![];
+    let mut warnings = Warnings::default();
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(next)? {
             let path = entry?.path();
@@ -267,7 +260,7 @@ fn pack(
                 if !leaves_out {
                     return Ok(Err(Refusal::special(name, what)));
                 }
-                warnings.push(format!("the bundle's {what} {name:?} was left out"));
+                warnings.add(format!("the bundle's {what} {name:?} was left out"));
                 continue;
             }
             builder.append_path_with_name(&path, name)?;
@@ -291,16 +284,18 @@ fn special(found: FileType) -> Option<&'static str> {
     kinds.into_iter().find_map(|(is_it, name)| is_it.then_some(name))
 }
 
-async fn unpack(host: &Host, dir: &DeploymentDir, bundle: &OnDisk) -> Result<Vec<String>, Failure> {
+async fn unpack(host: &Host, dir: &DeploymentDir, bundle: OnDisk) -> Result<Warnings, Failure> {
     revision::note(dir, None)
         .map_err(|e| Failure::unknown(format!("failed to write beside {}: {e}", dir.archive().display())))?;
-    let (file, kind) = (bundle.file.clone(), bundle.kind);
+    let OnDisk { file, kind, warnings } = bundle;
     let (into, options) = (dir.archive(), host.settings.unpacking.clone());
     let done = tokio::task::spawn_blocking(move || archive::unpack(&file, kind, &into, &options)).await;
     let report = done.map_err(|e| Failure::unknown(format!("the bundle was not unpacked: {e}")))?;
     let unpacked = report.map_err(|e| Failure::unknown(format!("{}: {e}", e.reason())))?;
     // What was let through comes before what was merely left out.
-    Ok(unpacked.warnings.into_iter().chain(bundle.warnings.iter().cloned()).take(WARNINGS).collect())
+    let mut all = unpacked.warnings;
+    all.append(warnings);
+    Ok(all)
 }
 
 /// Puts on record what was learned of a bundle.

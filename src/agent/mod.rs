@@ -43,6 +43,7 @@ mod signals;
 mod small_disk;
 mod trouble;
 mod trust;
+mod warnings;
 mod watching;
 mod worker;
 

@@ -258,6 +258,19 @@ fn owners_of_a_tars_files_are_kept_where_the_host_allows_it_and_an_appspec_wins(
     assert_eq!((owners("theirs"), owners("named")), ((4321, 4322), (0, 4322)));
 }
 
+#[test]
+fn of_more_than_is_told_of_a_bundle_the_rest_is_counted() {
+    let host = Host::new();
+    host.bundle("b").done();
+    for number in 0..60 {
+        symlink("gone", host.path("b").join(format!("l{number}"))).unwrap();
+    }
+    pack(&host, "cd b && mkfifo $(seq -f pipe%g 60)");
+    let said = Said::of(host.command("--bundle-location b --allow SpecialFiles").output().unwrap());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("and 21 more of these"), "{said:?}");
+}
+
 /// A bundle with directories and these links.
 fn linked(host: &Host, links: &[(&str, &str)]) {
     host.bundle("b").file("d/e/f", "").file("g/f", "").file("f", "").done();

@@ -24,6 +24,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use crate::agent::beneath::Beneath;
+use crate::agent::warnings::Warnings;
 use crate::api::BundleType;
 use inflate::Inflated;
 use kind::Packing;
@@ -46,7 +47,7 @@ pub struct Report {
     /// Bytes of the files.
     pub bytes: u64,
     /// What was let through or left out, one sentence each.
-    pub warnings: Vec<String>,
+    pub warnings: Warnings,
 }
 
 /// Unpacks `archive` into the directory `into`, which is made, or replaced when it is there.
@@ -68,7 +69,7 @@ pub fn unpack(
     read(file, packing, &mut sink)?;
     let root = staging.bundle_root()?;
     let tree = Beneath::at(&root).map_err(Error::host("open", &root))?;
-    review::review(&tree, options)?.into_iter().for_each(|warning| sink.warn(warning));
+    review::review(&tree, options, &mut sink.report.warnings)?;
     sink.sync()?;
     let report = std::mem::take(&mut sink.report);
     staging.become_bundle(&root, into)?;

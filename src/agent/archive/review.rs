@@ -10,12 +10,12 @@ use super::error::Error;
 use super::options::Options;
 use super::refusal::{Refusal, shown};
 use crate::agent::beneath::{Beneath, split};
+use crate::agent::warnings::Warnings;
 use crate::source::entries::{Found, Leads, folded, follow};
 
 /// Refuses the first name or link that breaks a rule below `tree`.
-pub(super) fn review(tree: &Beneath, options: &Options) -> Result<Vec<String>, Error> {
+pub(super) fn review(tree: &Beneath, options: &Options, warnings: &mut Warnings) -> Result<(), Error> {
     let allowed = &options.allowed;
-    let mut warnings = Vec::new();
     let mut open = vec![String::new()];
     while let Some(directory) = open.pop() {
         let mut names: HashMap<String, String> = HashMap::new();
@@ -25,7 +25,7 @@ pub(super) fn review(tree: &Beneath, options: &Options) -> Result<Vec<String>, E
                 FileType::Directory => open.push(path),
                 FileType::Symlink if !allowed.outside_links => {
                     if let Some(warning) = judge(tree, &path)? {
-                        warnings.push(warning);
+                        warnings.add(warning);
                     }
                 }
                 _ => {}
@@ -39,8 +39,7 @@ pub(super) fn review(tree: &Beneath, options: &Options) -> Result<Vec<String>, E
             }
         }
     }
-    warnings.truncate(100);
-    Ok(warnings)
+    Ok(())
 }
 
 fn beside(directory: &str, name: &str) -> String {

@@ -100,9 +100,7 @@ impl<'a> Sink<'a> {
 
     /// Says what was let through or left out.
     pub fn warn(&mut self, warning: String) {
-        if self.report.warnings.len() < 100 {
-            self.report.warnings.push(warning);
-        }
+        self.report.warnings.add(warning);
     }
 
     /// Makes a directory, and those that it lies in.

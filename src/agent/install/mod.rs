@@ -32,6 +32,7 @@ use plan::Plan;
 use steps::Steps;
 use work::Work;
 
+use super::warnings::Warnings;
 use crate::appspec::{FileExists, ServerSpec};
 
 pub use error::Error;
@@ -141,9 +142,6 @@ fn whose(header: work::Header) -> Whose {
     Whose { name: header.deployment, uid: header.deployment_uid }
 }
 
-/// How many warnings are told.
-const WARNINGS: usize = 100;
-
 fn install_by(job: &Job<'_>, steps: &Steps) -> Result<Report, Error> {
     let group = job.group_id;
     if group.is_empty() || group.len() > 200 || group.starts_with('.') || group.contains(['/', '\0']) {
@@ -171,7 +169,7 @@ fn settled(job: &Job<'_>, host: &Host<'_>, plan: Plan) -> Report {
     let mut report = plan.report;
     report.removed = settled.removed;
     report.warnings.extend(settled.warnings);
-    report.warnings = shortened(report.warnings);
+    report.warnings = report.warnings.into_iter().collect::<Warnings>().sentences();
     report
 }
 
@@ -275,16 +273,6 @@ fn recover_group(host: &Host<'_>, state: &Path, group: &str) -> Result<Option<Re
         group_id: header.group.clone(),
         deployment: whose(header),
         is_installed,
-        warnings: shortened(warnings),
+        warnings: warnings.into_iter().collect::<Warnings>().sentences(),
     }))
-}
-
-/// At most a hundred; the last one counts the rest.
-fn shortened(mut warnings: Vec<String>) -> Vec<String> {
-    if warnings.len() > WARNINGS {
-        let rest = warnings.len() - (WARNINGS - 1);
-        warnings.truncate(WARNINGS - 1);
-        warnings.push(format!("and {rest} more of these"));
-    }
-    warnings
 }

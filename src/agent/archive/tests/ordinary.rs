@@ -50,7 +50,7 @@ fn what_tar_and_zip_pack_comes_out_as_it_went_in() {
         for said in [Some(kind), None] {
             let into = outer.path().join("into");
             let report = unpack(&packed, said, &into, &Options::default()).unwrap();
-            assert_eq!(report.warnings, Vec::<String>::new(), "{arguments:?}");
+            assert_eq!(report.warnings.sentences(), Vec::<String>::new(), "{arguments:?}");
             let (mut wanted, found) = (everything(&from), everything(&into));
             if found.len() < wanted.len() {
                 wanted.retain(|name, _| {
@@ -131,5 +131,21 @@ fn what_was_there_is_replaced_and_a_link_to_nothing_is_told() {
     let report = unpack(&packed, None, &into, &Options::default()).unwrap();
     assert_eq!(everything(&into).into_keys().collect::<Vec<_>>(), ["l", "new"]);
     assert_eq!((report.files, report.links), (1, 1));
-    assert_eq!(report.warnings, ["the bundle's link \"l\" leads to nothing, \"gone\""]);
+    assert_eq!(report.warnings.sentences(), ["the bundle's link \"l\" leads to nothing, \"gone\""]);
+}
+
+#[test]
+fn of_more_than_is_told_the_rest_is_counted() {
+    let mut tar = Tar::default();
+    for number in 0..130 {
+        let pipe = Raw::new(format!("pipe{number}"), b'6');
+        tar = tar.symlink(format!("l{number}"), "gone").raw(pipe);
+    }
+    let outer = tempfile::tempdir().unwrap();
+    let packed = outer.path().join("a");
+    fs::write(&packed, tar.file("f", "").end()).unwrap();
+    let mut options = Options::default();
+    options.allowed.special_files = true;
+    let said = unpack(&packed, None, &outer.path().join("into"), &options).unwrap().warnings.sentences();
+    assert_eq!((said.len(), said[99].as_str()), (100, "and 161 more of these"));
 }
