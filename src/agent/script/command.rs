@@ -47,7 +47,7 @@ async fn how(script: &Script, file: &Path) -> Result<Start, (Code, String)> {
         ))),
         (None | Some(_), false) => Ok(Start::of(file)),
         (user, true) => {
-            let sudo = find("sudo").ok_or_else(|| fail("sudo: this host has no sudo".into()))?;
+            let sudo = find("sudo").ok_or_else(|| fail("sudo: true: this host has no sudo; install it, or run the agent as root, which needs none".into()))?;
             let mut words: Vec<OsString> = vec![sudo.into(), "-n".into()];
             if let Some(user) = user {
                 words.extend(["-u".into(), user.into()]);
