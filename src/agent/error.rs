@@ -27,6 +27,19 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A journal in a form that this agent does not know yet.
+    #[error(
+        "{path} is in form {version}, as a newer sluice-agent writes it, and this one reads no newer one than {known}; install that agent again: this \
+         one would forget what it did here"
+    )]
+    StateNewer {
+        /// The journal.
+        path: PathBuf,
+        /// Its form.
+        version: u64,
+        /// The newest form that is read.
+        known: u32,
+    },
     /// Another agent works in the root folder.
     #[error("{root} is in use by another sluice-agent ({holder}): stop it first, or name another --root-dir")]
     RootInUse {
@@ -78,6 +91,7 @@ impl Error {
         match self {
             Self::Config { .. } => "InvalidConfiguration",
             Self::Disk { .. } => "DiskError",
+            Self::StateNewer { .. } => "StateNewer",
             Self::RootInUse { .. } => "RootInUse",
             Self::NoFolderName(_) => "InvalidName",
             Self::NotRegistered(_) => "NotRegistered",

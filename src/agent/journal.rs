@@ -20,6 +20,9 @@ use crate::api::{Assignment, EventName, EventStatus};
 pub use record::{Bundle, Entry, Past, Process, Record};
 pub use records::Records;
 
+/// The form that is written, and the newest one that is read.
+const FORM: u32 = 1;
+
 /// How large it may grow before it is rewritten, in bytes.
 const REWRITE_AT: u64 = 256 * 1024;
 
@@ -45,13 +48,19 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal, or begins one. What of it is not readable is kept beside it, with a word in the log. A disk that is full holds up
-    /// nothing but the tidying.
+    /// Opens the journal, or begins one. What of it is not readable is kept beside it, with a word in the log; one in a newer form is left as it
+    /// is. A disk that is full holds up nothing but the tidying.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let opened = File::options().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(Error::disk("open", path))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Error::disk("read", path))?;
+        let first = bytes.split(|b| *b == b'\n').next().map(serde_json::from_slice);
+        if let Some(Ok(Entry::Form { version })) = first
+            && version > FORM.into()
+        {
+            return Err(Error::StateNewer { path: path.to_owned(), version, known: FORM });
+        }
         sync_folder_of(path).map_err(Error::disk("write", path))?;
         let (path_buf, records) = (path.to_owned(), Records::default());
         let mut journal =
@@ -95,8 +104,8 @@ impl Journal {
 
     /// Puts an entry on record. If that fails nothing has changed, and what it says must not be done.
     pub fn write(&mut self, entry: Entry, lasting: Lasting) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(&entry).map_err(|e| Error::disk("write", &self.path)(e.into()))?;
-        line.push(b'\n');
+        let mut line = if self.size == 0 { self.line(&form())? } else { vec![] };
+        line.extend(self.line(&entry)?);
         if let Err(error) = self.append(&line, lasting) {
             // Half a line would spoil the next one.
             let _ = self.file.set_len(self.size);
@@ -114,6 +123,12 @@ impl Journal {
         Ok(())
     }
 
+    fn line(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
+        let mut line = serde_json::to_vec(entry).map_err(|e| Error::disk("write", &self.path)(e.into()))?;
+        line.push(b'\n');
+        Ok(line)
+    }
+
     fn append(&mut self, line: &[u8], lasting: Lasting) -> io::Result<()> {
         if lasting == Lasting::Yes && !self.is_named {
             sync_folder_of(&self.path)?;
@@ -125,12 +140,9 @@ impl Journal {
 
     /// Writes what is known now in the place of how it came about. If that fails the journal goes on as it was.
     fn rewrite(&mut self) -> Result<(), Error> {
-        let mut bytes = vec![];
+        let mut bytes = self.line(&form())?;
         for record in self.records.in_order() {
-            let whole = Entry::Whole { record: Box::new(record.clone()) };
-            serde_json::to_writer(&mut bytes, &whole)
-                .map_err(|e| Error::disk("write", &self.path)(e.into()))?;
-            bytes.push(b'\n');
+            bytes.extend(self.line(&Entry::Whole { record: Box::new(record.clone()) })?);
         }
         let (draft, file) = beside(&self.path, &bytes, 0o600)?;
         fs::rename(&draft, &self.path).map_err(Error::disk("write", &self.path))?;
@@ -181,6 +193,10 @@ impl Journal {
     pub fn finish(&mut self, group: &str, status: EventStatus, time: Timestamp) -> Result<(), Error> {
         self.write(Entry::Finished { group: group.into(), status, time }, Lasting::Yes)
     }
+}
+
+fn form() -> Entry {
+    Entry::Form { version: FORM.into() }
 }
 
 #[cfg(test)]

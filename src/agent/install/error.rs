@@ -196,6 +196,20 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A record or a journal in a form that this agent does not know yet.
+    #[error(
+        "{} is in form {version}, as a newer sluice-agent writes it, and this one reads no newer one than {known}; install that agent again, and what the \
+         file lists stays the group's",
+        .path.display()
+    )]
+    StateNewer {
+        /// The file.
+        path: PathBuf,
+        /// Its form.
+        version: u64,
+        /// The newest form that is read.
+        known: u32,
+    },
     /// The archive changed while it was installed.
     #[error("{} changed while it was installed; deploy again, and let no script write into the archive meanwhile", .0.display())]
     ArchiveChanged(PathBuf),
@@ -240,6 +254,7 @@ impl Error {
             Self::SelinuxFailed { .. } => "SelinuxFailed",
             Self::GroupIdInvalid(_) => "GroupIdInvalid",
             Self::StateUnreadable { .. } => "StateUnreadable",
+            Self::StateNewer { .. } => "StateNewer",
             Self::ArchiveChanged(_) => "ArchiveChanged",
             Self::Host { source, .. } => trouble::reason(source),
         }

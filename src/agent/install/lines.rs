@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::steps::Steps;
+use super::work::VERSION;
 
 /// A file that is written and has not got its name yet.
 pub struct Draft<'a> {
@@ -107,6 +108,27 @@ pub fn append<T: Serialize>(steps: &Steps, path: &Path, value: &T) -> Result<(),
     })
 }
 
+/// A first line, as far as it is the same in every form.
+#[derive(Deserialize)]
+struct First {
+    header: Form,
+}
+
+#[derive(Deserialize)]
+struct Form {
+    version: u64,
+}
+
+/// Refuses a form that is not known yet before a word of it is taken for one that is.
+fn check_form(path: &Path, line: &[u8]) -> Result<(), Error> {
+    match serde_json::from_slice(line) {
+        Ok(First { header: Form { version } }) if version > VERSION.into() => {
+            Err(Error::StateNewer { path: path.to_owned(), version, known: VERSION })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads line by line; a last line without its end was cut off and does not count. Nothing if there is no file.
 pub fn read<T: DeserializeOwned>(
     path: &Path,
@@ -127,6 +149,9 @@ pub fn read<T: DeserializeOwned>(
             return Ok(true);
         }
         number += 1;
+        if number == 1 {
+            check_form(path, &line)?;
+        }
         let value = serde_json::from_slice(&line).map_err(|error| error.to_string());
         value.and_then(&mut each).map_err(|problem| Error::StateUnreadable {
             path: path.to_owned(),

@@ -26,7 +26,7 @@ pub struct Header {
     pub token: String,
 }
 
-/// The form of files that is written and read.
+/// The form of files that is written, and the newest one that is read.
 pub const VERSION: u32 = 1;
 
 /// Something that is switched by one rename: a file or a link, or a new directory with all that is in it.

@@ -93,6 +93,11 @@ pub struct Process {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Entry {
+    /// The form of what follows; the first line.
+    Form {
+        /// Its number.
+        version: u64,
+    },
     /// A Deployment came to this host; it takes its group's earlier one's place.
     #[serde(rename_all = "camelCase")]
     Accepted {

@@ -15,6 +15,7 @@ impl Records {
     /// What an entry says is so from now on.
     pub fn apply(&mut self, entry: Entry) {
         match entry {
+            Entry::Form { .. } => {}
             Entry::Accepted { sequence, assignment } => {
                 let group = assignment.deployment_group_id.clone();
                 let earlier = self.records.remove(&group);

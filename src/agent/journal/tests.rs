@@ -112,6 +112,44 @@ fn a_line_that_is_spoilt_in_the_middle_is_kept_aside_and_the_rest_counts() {
 }
 
 #[test]
+fn one_that_a_newer_agent_wrote_is_left_as_it_is_and_that_agent_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    drop(begun(&path));
+    let written = fs::read_to_string(&path).unwrap();
+    drop(Journal::open(&path).unwrap());
+    let rewritten = fs::read_to_string(&path).unwrap();
+    for text in [written, rewritten] {
+        let old = "{\"kind\":\"form\",\"version\":1}\n";
+        assert!(text.starts_with(old), "{text}");
+        let newer =
+            "{\"kind\":\"form\",\"version\":2,\"since\":9}\n{\"kind\":\"unheard\",\"group\":\"a-id\"}\n";
+        let newer = text.replace(old, newer);
+        fs::write(&path, &newer).unwrap();
+        let refused = Journal::open(&path).unwrap_err();
+        let said = refused.to_string();
+        assert_eq!(refused.reason(), "StateNewer");
+        assert!(
+            said.contains("journal is in form 2, ") && said.contains("install that agent again"),
+            "{said}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn one_that_does_not_name_its_form_is_read_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let before = begun(&path).record("a-id").unwrap().clone();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.split_once('\n').unwrap().1).unwrap();
+    assert_eq!(*Journal::open(&path).unwrap().record("a-id").unwrap(), before);
+    assert!(fs::read_to_string(&path).unwrap().starts_with("{\"kind\":\"form\",\"version\":1}\n"));
+}
+
+#[test]
 fn it_stays_small_and_says_the_same_however_much_happens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::world::World;
+use super::super::steps::Steps;
+use super::world::{World, seen};
 use crate::appspec::{FileExists, Os};
 
 #[test]
@@ -166,4 +167,41 @@ fn a_record_that_is_not_ours_is_never_acted_on() {
     let refused = world.install(&one, &world.spec(&[("y", "srv")], vec![])).unwrap_err();
     assert_eq!(refused.reason(), "StateUnreadable");
     assert_eq!(world.seen()["srv/x"], "644 0:0 \"precious\"");
+}
+
+#[test]
+fn what_a_newer_agent_wrote_is_left_as_it_is_and_the_agent_that_reads_it_is_asked_for() {
+    for (file, has_new_words) in [
+        ("group-a.record", false),
+        ("group-a.record", true),
+        ("group-b.record", true),
+        ("group-a.journal", true),
+    ] {
+        let world = World::new();
+        let spec = world.spec(&[("x", "srv")], vec![]);
+        let (one, two) = (world.archive("one", &[("x", "a")]), world.archive("two", &[("x", "b")]));
+        world.install(&one, &spec).unwrap();
+        let record = fs::read_to_string(world.state().join("group-a.record")).unwrap();
+        let mut newer = record.replace("\"version\":1,", "\"version\":2,");
+        if has_new_words {
+            newer = newer.replace("\"version\":2,", "\"version\":2,\"kernel\":{\"name\":7},")
+                + "{\"unheard\":[]}\n";
+        }
+        world.write(&world.state().join(file), &newer);
+        let before = (world.seen(), seen(&world.state()));
+        let refused = world.install(&two, &spec).unwrap_err();
+        let said = refused.to_string();
+        assert_eq!(refused.reason(), "StateNewer", "{file}: {said}");
+        assert!(
+            said.starts_with(&format!("{} is in form 2, ", world.state().join(file).display())),
+            "{said}"
+        );
+        assert!(said.contains("install that agent again") && !said.contains("move it away"), "{said}");
+        let recovered = world.recover_by(&Steps::default()).unwrap();
+        assert_eq!(
+            recovered.iter().filter(|(_, outcome)| outcome.is_err()).count(),
+            usize::from(file.ends_with("journal"))
+        );
+        assert_eq!((world.seen(), seen(&world.state())), before, "{file}");
+    }
 }
