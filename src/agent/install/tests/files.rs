@@ -245,3 +245,18 @@ fn large_files_come_whole_whichever_way_they_are_copied() {
         assert_eq!(fs::read(world.host("srv/none")).unwrap().len(), 0);
     }
 }
+
+#[test]
+fn of_more_than_is_told_the_rest_is_counted() {
+    let world = World::new();
+    let named: Vec<String> = (0..120).map(|number| format!("a/f{number}")).collect();
+    let files: Vec<(&str, &str)> = named.iter().map(|name| (name.as_str(), "1")).collect();
+    let (one, two) = (world.archive("one", &files), world.archive("two", &[("a/f", "2")]));
+    let spec = world.spec(&[("a", "srv")], vec![]);
+    world.install(&one, &spec).unwrap();
+    for number in 0..120 {
+        fs::write(world.host(&format!("srv/f{number}")), "edited").unwrap();
+    }
+    let said = world.install(&two, &spec).unwrap().warnings;
+    assert_eq!((said.len(), said[99].as_str()), (100, "and 21 more of these"));
+}
