@@ -193,7 +193,10 @@ impl Walk<'_> {
         };
         if let Some(directory) = directory {
             let (target, origin) = self.through_link(target, origin)?;
-            self.want(Entry::Directory(target.as_str().into()), &origin)?;
+            // A link may lead to the root, which nobody need want.
+            if !target.is_empty() {
+                self.want(Entry::Directory(target.as_str().into()), &origin)?;
+            }
             return self.directory(&directory, &target, &origin, through);
         }
         let leads = fs::read_link(path).map_err(Error::host("read", path))?;

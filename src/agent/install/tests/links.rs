@@ -523,3 +523,19 @@ fn a_link_of_the_bundle_s_own_makes_room_for_a_directory_wherever_it_leads() {
     assert_eq!(world.install(&two, &spec).unwrap().warnings, Vec::<String>::new());
     assert_eq!(names(&world.seen()), ["shared", "srv", "srv/l", "srv/l/f"]);
 }
+
+#[test]
+fn a_link_to_the_root_itself_is_followed() {
+    let world = World::new();
+    fs::create_dir(world.host("srv")).unwrap();
+    symlink("/", world.host("srv/l")).unwrap();
+    let at = world.host("d").to_str().unwrap().trim_start_matches('/').to_owned();
+    let one = world.archive("one", &[(&format!("a/l/{at}/f"), "1")]);
+    let spec = world.spec(&[("a", "srv")], vec![]);
+    for _ in 0..2 {
+        assert_eq!(world.install(&one, &spec).unwrap().warnings, Vec::<String>::new());
+        assert_eq!(names(&world.seen()), ["d", "d/f", "srv", "srv/l"]);
+    }
+    assert_eq!(world.install(&one, &world.spec(&[], vec![])).unwrap().removed, 2);
+    assert_eq!(names(&world.seen()), ["srv", "srv/l"]);
+}
