@@ -175,3 +175,6 @@ fn reversed(path: &Path) -> Vec<OsString> {
     });
     parts.collect()
 }
+
+#[cfg(test)]
+mod tests;

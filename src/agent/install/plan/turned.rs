@@ -72,3 +72,6 @@ fn left(way: &Way, now: Option<&str>) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -539,3 +539,29 @@ fn a_link_to_the_root_itself_is_followed() {
     assert_eq!(world.install(&one, &world.spec(&[], vec![])).unwrap().removed, 2);
     assert_eq!(names(&world.seen()), ["srv", "srv/l"]);
 }
+
+#[test]
+fn a_destination_that_is_made_behind_a_link_is_below_what_the_link_lies_in() {
+    let world = linked();
+    let one = world.archive("one", &[("a/f", "1")]);
+    let mut permission = world.permission("srv");
+    (permission.mode, permission.files) = (Some(0o750), false);
+    world.install(&one, &world.spec(&[("a", "srv/l/app")], vec![permission])).unwrap();
+    assert_eq!(world.seen()["data/real/app"], "750 0:0 directory");
+}
+
+#[test]
+fn a_destination_that_is_a_file_is_a_conflict_like_another() {
+    for (behavior, expected) in [
+        (FileExists::Disallow, Err("FileExists")),
+        (FileExists::Overwrite, Ok(())),
+        (FileExists::Retain, Err("InTheWay")),
+    ] {
+        let mut world = World::new();
+        world.behavior = behavior;
+        world.write(&world.host("srv/app"), "theirs");
+        let one = world.archive("one", &[("a/f", "1")]);
+        let installed = world.install(&one, &world.spec(&[("a", "srv/app")], vec![]));
+        assert_eq!(installed.map(drop).map_err(|error| error.reason()), expected, "{behavior:?}");
+    }
+}
