@@ -68,7 +68,7 @@ fn an_error_has_three_keys_and_no_other() {
     {
         let said = host.deploy(bundle, "");
         let json = said.json();
-        let mut keys: Vec<&String> = json["error"].as_object().unwrap().keys().collect();
+        let mut keys: Vec<&str> = json["error"].as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort();
         assert_eq!((said.code, keys), (1, vec!["errorCode", "message", "scriptName"]), "{bundle}: {said:?}");
         let (told, whose, message) = said.error();
