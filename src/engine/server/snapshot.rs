@@ -17,7 +17,7 @@ use crate::engine::facts::{Facts, ServiceFact};
 use crate::engine::resolve::Obstacle;
 
 /// A deployment has no more targets than this.
-const MAX_TARGETS: usize = 5_000;
+pub const MAX_TARGETS: usize = 5_000;
 /// Hosts that a message names.
 const NAMED: usize = 3;
 
