@@ -99,6 +99,19 @@ fail_version_3() {
   step "What became of each host"
   run "$PLUGIN" -n "$SPACE" list-deployment-targets shop-3
   run "$PLUGIN" -n "$SPACE" list-deployment-targets "$rollback"
+  step "The fleet at a glance: a letter a host, in the order in which they were worked on"
+  expect_grid shop-3 FFFKKK
+  expect_grid "$rollback" SSS
+}
+
+# expect_grid NAME LETTERS: the line of get-deployment that has one letter for each host.
+expect_grid() {
+  local page
+  show "$PLUGIN" -n "$SPACE" get-deployment "$1"
+  page=$("${ENTER[@]}" "$PLUGIN" -n "$SPACE" get-deployment "$1")
+  echo "$page"
+  grep -Eqx " +$2" <<<"$page" || fail "get-deployment $1 draws no grid $2"
+  echo "ok: grid of $1: $2"
 }
 
 look_around() {

@@ -2,6 +2,7 @@
 //! bundles and scripts.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use crate::source::bundle::FetchOptions;
 
 /// Where the file is, if no flag says otherwise.
 const PATH: &str = "/etc/sluice-agent/config.yaml";
+
+/// What may be asked for: a fleet that renews more often costs its API server dearly, and one that does more rarely is missed too late.
+const HEARTBEATS: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(600);
 
 /// The file as it is written.
 #[derive(Clone, Deserialize)]
@@ -77,6 +81,9 @@ pub struct Config {
     /// How long a running event is let go on when the agent is told to end.
     #[serde(default = "five_minutes")]
     pub stop_timeout: GoDuration,
+    /// How often the host's Lease is renewed, up to a fifth more or less; after three times that the host counts as silent.
+    #[serde(default = "forty_seconds")]
+    heartbeat_interval: GoDuration,
 }
 
 /// Networks, as `10.0.0.0/8`.
@@ -95,6 +102,10 @@ fn a_week() -> GoDuration {
 
 fn five() -> usize {
     5
+}
+
+fn forty_seconds() -> GoDuration {
+    GoDuration::from_secs(40)
 }
 
 fn five_minutes() -> GoDuration {
@@ -135,6 +146,12 @@ impl Configured {
         let config = parse(text).map_err(problem)?;
         if config.max_revisions == 0 {
             return Err(problem("maxRevisions must be 1 or more".into()));
+        }
+        if !HEARTBEATS.contains(&config.heartbeat_interval()) {
+            let said = config.heartbeat_interval;
+            return Err(problem(format!(
+                "heartbeatInterval is {said}: it must be 10s to 10m; without it, it is 40s"
+            )));
         }
         let root_dir = flags.root_dir.clone().or_else(|| config.root_dir.clone());
         let settings = config.settings().map_err(problem)?;
@@ -177,6 +194,10 @@ fn parse(text: &str) -> Result<Config, String> {
         Some(Value::String(token)) => Some(token),
         Some(_) => return Err("token must be text".into()),
     };
+    for field in ["tokenDuration", "stopTimeout", "heartbeatInterval"] {
+        let text = fields.get(field).and_then(Value::as_str).unwrap_or("0s");
+        text.parse::<GoDuration>().map_err(|e| format!("{field}: {e}"))?;
+    }
     let config: Config = serde_json::from_value(Value::Object(fields)).map_err(|e| e.to_string())?;
     Ok(Config { token, ..config })
 }
@@ -222,6 +243,11 @@ impl Config {
         self.stop_timeout.length().try_into().unwrap_or_default()
     }
 
+    /// How often the host's Lease is renewed.
+    pub fn heartbeat_interval(&self) -> Duration {
+        self.heartbeat_interval.length().try_into().unwrap_or_default()
+    }
+
     /// Namespace and name of this host's Instance.
     pub fn instance(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
@@ -245,6 +271,7 @@ mod tests {
         assert_eq!(read.settings.max_revisions, 5);
         assert_eq!(read.settings.working_directory, WorkingDirectory::Path("/".into()));
         assert_eq!(read.config.instance(), "shop/web-1");
+        assert_eq!(read.config.heartbeat_interval(), Duration::from_secs(40));
     }
 
     #[test]
@@ -269,11 +296,23 @@ mod tests {
             ("allow: [Everything]\n", "Everything"),
             ("egress: {allow: [localhost]}\n", "egress.allow: \"localhost\" is no network"),
             ("workingDirectory: ''\n", "workingDirectory"),
+            ("heartbeatInterval: 9s\n", "heartbeatInterval is 9s: it must be 10s to 10m"),
+            ("heartbeatInterval: 10m1s\n", "heartbeatInterval is 10m1s: it must be 10s to 10m"),
+            ("heartbeatInterval: soon\n", "heartbeatInterval: \"soon\" is no duration"),
+            ("stopTimeout: 5 minutes\n", "stopTimeout: \"5 minutes\" is no duration"),
             ("server: [s3cret\n", "config.yaml"),
         ] {
             let error = read(&format!("{REGISTERED}{more}")).err().unwrap();
             assert!(error.contains(problem), "{more}: {error}");
             assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_may_be_asked_for_within_its_bounds() {
+        for (text, seconds) in [("10s", 10), ("1m30s", 90), ("10m", 600)] {
+            let read = read(&format!("{REGISTERED}heartbeatInterval: {text}\n")).unwrap();
+            assert_eq!(read.config.heartbeat_interval(), Duration::from_secs(seconds), "{text}");
         }
     }
 

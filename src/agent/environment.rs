@@ -105,6 +105,10 @@ mod tests {
     }
 
     fn text(inheritance: &Inheritance, source: Revision) -> Vec<String> {
+        text_of(inheritance, &record(source))
+    }
+
+    fn text_of(inheritance: &Inheritance, record: &Record) -> Vec<String> {
         let own = [
             ("PATH", "/bin"),
             ("LC_ALL", "C"),
@@ -113,7 +117,7 @@ mod tests {
             ("DEPLOYMENT_ID", "x"),
         ];
         let own = own.into_iter().map(|(n, v)| (n.into(), v.into()));
-        let all = of_event(inheritance, own, &record(source), EventName::AfterInstall);
+        let all = of_event(inheritance, own, record, EventName::AfterInstall);
         all.iter().map(|(n, v)| format!("{}={}", n.display(), v.display())).collect()
     }
 
@@ -139,22 +143,47 @@ mod tests {
         assert!(all.contains(&"AWS_SECRET=s".to_owned()) && all.contains(&"DEPLOYMENT_ID=web-7".to_owned()));
     }
 
-    #[test]
-    fn a_bundle_says_where_it_comes_from() {
-        let s3 = S3Revision {
+    fn in_s3(version: Option<&str>, e_tag: Option<&str>) -> S3Revision {
+        S3Revision {
             bucket: "b".into(),
             key: "k.tgz".into(),
-            version: None,
-            e_tag: Some("e".into()),
+            version: version.map(Into::into),
+            e_tag: e_tag.map(Into::into),
             bundle_type: None,
             endpoint: None,
             region: None,
             secret_ref: None,
-        };
+        }
+    }
+
+    /// What is said of an object in S3: by the Deployment, and by the store when it was fetched.
+    fn of_s3(named: (Option<&str>, Option<&str>), found: (&str, &str)) -> Vec<String> {
+        let s3 = in_s3(named.0, named.1);
+        let mut record = record(Revision { s3: Some(s3.into()), ..Revision::default() });
+        (record.bundle.version, record.bundle.e_tag) = (found.0.into(), found.1.into());
+        let mut said = text_of(&Inheritance::default(), &record);
+        said.retain(|said| said.starts_with("BUNDLE_") && !said.starts_with("BUNDLE_KEY="));
+        said
+    }
+
+    #[test]
+    fn what_a_deployment_does_not_name_of_its_object_is_what_the_store_said() {
+        let bucket = "BUNDLE_BUCKET=b";
+        assert_eq!(of_s3((None, None), ("v1", "e1")), [bucket, "BUNDLE_ETAG=e1", "BUNDLE_VERSION=v1"]);
+        assert_eq!(of_s3((None, Some("e")), ("v1", "e")), [bucket, "BUNDLE_ETAG=e", "BUNDLE_VERSION=v1"]);
+        assert_eq!(of_s3((Some("v"), None), ("v", "e1")), [bucket, "BUNDLE_ETAG=e1", "BUNDLE_VERSION=v"]);
+        assert_eq!(of_s3((None, None), ("", "e1")), [bucket, "BUNDLE_ETAG=e1"], "the store has no versions");
+        assert_eq!(of_s3((Some("v"), Some("e")), ("", "")), [bucket, "BUNDLE_ETAG=e", "BUNDLE_VERSION=v"]);
+        assert_eq!(of_s3((None, None), ("", "")), [bucket]);
+    }
+
+    #[test]
+    fn a_bundle_says_where_it_comes_from() {
+        let s3 = in_s3(None, None);
         let all = text(&Inheritance::default(), Revision { s3: Some(s3.into()), ..Revision::default() });
         let bundle: Vec<&str> =
             all.iter().map(String::as_str).filter(|said| said.starts_with("BUNDLE_")).collect();
-        assert_eq!(bundle, ["BUNDLE_BUCKET=b", "BUNDLE_ETAG=e", "BUNDLE_KEY=k.tgz"], "no version is known");
+        assert_eq!(bundle, ["BUNDLE_BUCKET=b", "BUNDLE_KEY=k.tgz"], "no more is known");
         let git_hub = GitHubRevision {
             repository: "o/r".into(),
             commit_id: "c".repeat(40),

@@ -2,51 +2,67 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::Resource;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::clock;
-use crate::cluster::{Error, write};
+use crate::cluster::write;
 
-/// How often; up to a fifth more or less.
-const EVERY: Duration = Duration::from_secs(40);
-/// The pause after a try that failed: two more fit before the host counts as silent.
-const AGAIN: Duration = Duration::from_secs(10);
-/// After how long a silence the host is unreachable, in seconds.
-const SILENCE: i32 = 120;
+/// After so many intervals of silence the host is unreachable.
+const MISSED: u32 = 3;
+/// Into so many parts a try that failed divides the interval until the next one: several fit before the host counts as silent.
+const SOONER: u32 = 4;
 
-/// Renews the Lease for ever.
-pub async fn beat(client: &Client, namespace: &str, name: &str, boot_id: &str) {
+/// Renews the Lease for ever, `every` so often, up to a fifth more or less.
+pub async fn beat(client: &Client, namespace: &str, name: &str, boot_id: &str, every: Duration) {
+    let path = format!("/apis/{}/namespaces/{namespace}/leases/{name}", Lease::API_VERSION);
+    let what = format!("Lease {namespace}/{name}");
     let mut failures = 0_u32;
     loop {
-        let pause = match renew(client, namespace, name, boot_id).await {
-            Ok(()) => {
+        // A merge patch of what changes: the Lease itself is made where the host is registered, and no right to create can name it.
+        let patch = json!({"spec": renewal(boot_id, every, clock::now())});
+        let pause = match write::merge(client, &path, &patch, &what).await {
+            Ok(_) => {
                 if failures > 0 {
                     tracing::info!(failures, "the heartbeat reaches the API server again");
                 }
                 failures = 0;
-                EVERY
+                every
             }
             Err(error) => {
                 failures += 1;
                 if failures == 1 {
                     tracing::warn!(%error, "the heartbeat does not reach the API server");
                 }
-                AGAIN
+                every / SOONER
             }
         };
         clock::sleep(clock::jittered(pause)).await;
     }
 }
 
-/// A merge patch of what changes: the Lease itself is made where the host is registered, and no right to create can name it.
-async fn renew(client: &Client, namespace: &str, name: &str, boot_id: &str) -> Result<(), Error> {
-    let spec = json!({
-        "holderIdentity": boot_id, "leaseDurationSeconds": SILENCE, "renewTime": MicroTime(clock::now()),
-    });
-    let path = format!("/apis/{}/namespaces/{namespace}/leases/{name}", Lease::API_VERSION);
-    write::merge(client, &path, &json!({"spec": spec}), &format!("Lease {namespace}/{name}")).await.map(drop)
+/// What a renewal says: who lives, since when it is so, and how long that may be taken for true.
+fn renewal(boot_id: &str, every: Duration, now: Timestamp) -> Value {
+    let silence = (every * MISSED).as_millis().div_ceil(1_000);
+    json!({"holderIdentity": boot_id, "leaseDurationSeconds": silence, "renewTime": MicroTime(now)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_says_for_how_long_it_may_be_believed() {
+        let now: Timestamp = "2026-01-02T03:04:05.000006Z".parse().unwrap();
+        for (every, silence) in [(40_000, 120), (10_000, 30), (600_000, 1_800), (10_001, 31)] {
+            assert_eq!(
+                renewal("boot", Duration::from_millis(every), now),
+                json!({"holderIdentity": "boot", "leaseDurationSeconds": silence, "renewTime": "2026-01-02T03:04:05.000006Z"})
+            );
+        }
+    }
 }

@@ -30,7 +30,8 @@ pub async fn run(configured: &Configured, told: impl Future<Output = ()>) -> Res
     let token = TokenFile::prepare(config, &root)?;
     let key = Arc::new(sealing_key(&root)?);
     let host = Host::open(root, configured.settings.clone()).await?;
-    let client = cluster::quiet_client(&configured.client(token.path()).await?)?;
+    let heartbeat = config.heartbeat_interval();
+    let client = cluster::quiet_client(&configured.client(token.path()).await?, heartbeat)?;
     let (seen, ending) = (watch::Sender::new(Seen::Nothing), Cut::default());
     let agent = agent_info(&key);
     let boot_id = agent.boot_id.clone();
@@ -64,7 +65,7 @@ pub async fn run(configured: &Configured, told: impl Future<Output = ()>) -> Res
         () = end => Ok(()),
         () = watching::follow(client.clone(), &config.namespace, &config.name, &seen) => Ok(()),
         () = reporter.report(&host, seen.subscribe()) => Ok(()),
-        () = heartbeat::beat(&client, &config.namespace, &config.name, &boot_id) => Ok(()),
+        () = heartbeat::beat(&client, &config.namespace, &config.name, &boot_id, heartbeat) => Ok(()),
         () = token.keep_fresh(&client, &config.namespace, duration) => Ok(()),
     }
 }

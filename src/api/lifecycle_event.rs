@@ -115,7 +115,9 @@ pub enum EventStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnostics {
-    /// Success, ScriptFailed, ScriptTimedOut or UnknownError.
+    /// Success, or why not. Of hooks and scripts: ScriptFailed, ScriptTimedOut, UnknownError; of a host's scripts also
+    /// ScriptMissing, ScriptNotExecutable, AgentRestarted. Of a host, by the controller: AgentIssue, Timeout, InstanceDeleted,
+    /// RevisionChanged, Stopped, TooManyGroups, AddressMissing, AssignmentRefused.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 64))]
     pub error_code: String,

@@ -9,11 +9,13 @@ use super::{ComputePlatform, DeploymentConfigSpec, GoDuration, RoutingType, Traf
 /// The reserved prefix.
 pub const PREFIX: &str = "CodeDeployDefault.";
 
+const ONE_AT_A_TIME: &str = "CodeDeployDefault.OneAtATime";
+
 /// Every predefined name, in the order in which AWS lists them.
 pub const NAMES: [&str; 17] = [
     "CodeDeployDefault.AllAtOnce",
     "CodeDeployDefault.HalfAtATime",
-    "CodeDeployDefault.OneAtATime",
+    ONE_AT_A_TIME,
     "CodeDeployDefault.LambdaCanary10Percent5Minutes",
     "CodeDeployDefault.LambdaCanary10Percent10Minutes",
     "CodeDeployDefault.LambdaCanary10Percent15Minutes",
@@ -33,7 +35,7 @@ pub const NAMES: [&str; 17] = [
 /// The name of the platform's default configuration.
 pub fn default_name(platform: ComputePlatform) -> &'static str {
     match platform {
-        ComputePlatform::Server => "CodeDeployDefault.OneAtATime",
+        ComputePlatform::Server => ONE_AT_A_TIME,
         ComputePlatform::Function => "CodeDeployDefault.LambdaAllAtOnce",
         ComputePlatform::Service => "CodeDeployDefault.ECSAllAtOnce",
     }
@@ -45,6 +47,11 @@ pub fn all_at_once(platform: ComputePlatform) -> &'static str {
         ComputePlatform::Server => "CodeDeployDefault.AllAtOnce",
         ComputePlatform::Function | ComputePlatform::Service => default_name(platform),
     }
+}
+
+/// True for the configuration of which all hosts but one stay healthy, whatever a percentage would come to.
+pub fn is_one_at_a_time(name: &str) -> bool {
+    name.eq_ignore_ascii_case(ONE_AT_A_TIME)
 }
 
 /// True for a name under the reserved prefix, in any case.

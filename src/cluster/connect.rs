@@ -22,7 +22,7 @@ use crate::lookup::Names;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that nothing comes from is asked for a sign of life this often.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
-/// The same of a client that has a heartbeat of its own.
+/// The same of a client that has a heartbeat of its own, at most.
 const QUIET_PING_INTERVAL: Duration = Duration::from_secs(60);
 /// Without one for this long it is closed; its watches begin again on a new one.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
@@ -51,12 +51,12 @@ pub fn clients(config: &Config, count: usize) -> Result<Vec<Client>, ConnectErro
 }
 
 /// A client for one of many: it asks for a sign of life only when nothing has come for longer than its own heartbeat takes, so that a
-/// fleet at rest costs its server no pings.
-pub fn quiet_client(config: &Config) -> Result<Client, ConnectError> {
+/// fleet at rest costs its server no pings. With a rare heartbeat it does ask: its watches must not hang unseen for longer.
+pub fn quiet_client(config: &Config, heartbeat: Duration) -> Result<Client, ConnectError> {
     if config.proxy_url.is_some() || config.auth_info.exec.is_some() {
         return Ok(Client::try_from(config.clone())?);
     }
-    client(config, config.rustls_client_config()?, QUIET_PING_INTERVAL)
+    client(config, config.rustls_client_config()?, QUIET_PING_INTERVAL.min(heartbeat * 3 / 2))
 }
 
 fn client(config: &Config, tls: rustls::ClientConfig, ping: Duration) -> Result<Client, ConnectError> {

@@ -13,7 +13,7 @@ use crate::api::DeploymentGroup;
 use crate::cluster::expectations::ObjectKey;
 use crate::engine::server::facts::{EndpointFact, Stand};
 use crate::engine::server::host::{Entry, HostFact};
-use crate::engine::server::instance::Heartbeat;
+use crate::engine::server::instance::{Heartbeat, silence};
 use crate::engine::server::progress::place;
 use crate::platform::heartbeat::Lease;
 use crate::platform::instance::Host;
@@ -101,8 +101,13 @@ pub fn slice(context: &Context, key: &ObjectKey, slice: &HostSlice, _: Option<&H
     context.wake_lookers(&ObjectKey::new(ENDPOINTS, &key.namespace, slice.service()));
 }
 
-/// What a Lease said last, and when that was seen.
-type Renewal = (Box<str>, Timestamp);
+/// What a Lease said last, when that was seen, and how long it holds.
+#[derive(Debug)]
+struct Renewal {
+    said: Box<str>,
+    at: Timestamp,
+    silence: SignedDuration,
+}
 
 /// When each host's Lease was seen renewed, by our clock. Lost in a crash: the API server's record of the last write stands
 /// for it then.
@@ -115,21 +120,27 @@ impl Heartbeats {
     /// What is known of the host of that key.
     pub fn of(&self, instance: &ObjectKey) -> Heartbeat {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(instance).map_or(Heartbeat::Never, |(_, at)| Heartbeat::Last(*at))
+        let last = |r: &Renewal| Heartbeat::Last { at: r.at, silence: r.silence };
+        seen.get(instance).map_or(Heartbeat::Never, last)
     }
 
-    fn note(&self, instance: &ObjectKey, lease: &Lease, now: Timestamp) {
+    /// Notes what a Lease says; true if the host is to be looked at sooner than was thought.
+    fn note(&self, instance: &ObjectKey, lease: &Lease, now: Timestamp) -> bool {
         // Registration makes the Lease; only the agent renews it.
-        let Some(renewed) = lease.renewed() else { return };
+        let Some(renewed) = lease.renewed() else { return false };
+        let silence = silence(lease.holds_for());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen.get_mut(instance) {
-            Some((known, _)) if &**known == renewed => {}
-            Some(known) => *known = (renewed.into(), now),
-            None => {
-                let written = lease.written.map_or(now, |at| (at + SignedDuration::from_secs(1)).min(now));
-                seen.insert(instance.clone(), (renewed.into(), written));
-            }
+        let Some(known) = seen.get_mut(instance) else {
+            let written = lease.written.map_or(now, |at| (at + SignedDuration::from_secs(1)).min(now));
+            seen.insert(instance.clone(), Renewal { said: renewed.into(), at: written, silence });
+            return false;
+        };
+        if *known.said != *renewed {
+            (known.said, known.at) = (renewed.into(), now);
         }
+        let is_sooner = silence < known.silence;
+        known.silence = silence;
+        is_sooner
     }
 
     fn forget(&self, instance: &ObjectKey) {
@@ -140,13 +151,12 @@ impl Heartbeats {
 /// A Lease was renewed, or is gone. A host that is heard of already is no news.
 pub fn lease(context: &Context, key: &ObjectKey, lease: &Lease, _: Option<&Lease>, is_there: bool) {
     let instance = ObjectKey::new("Instance", &key.namespace, &key.name);
-    if is_there {
-        context.heartbeats.note(&instance, lease, clock::now());
-    } else {
+    let is_sooner = is_there && context.heartbeats.note(&instance, lease, clock::now());
+    if !is_there {
         context.heartbeats.forget(&instance);
     }
     let host = context.kinds.instances.get(&key.namespace, &key.name);
-    if !is_there || host.is_some_and(|h| !h.fact.is_heard_of()) {
+    if !is_there || is_sooner || host.is_some_and(|h| !h.fact.is_heard_of()) {
         context.kinds.wake(&instance);
     }
 }
@@ -209,6 +219,10 @@ mod tests {
         Timestamp::from_second(secs).unwrap()
     }
 
+    fn last(secs: i64, silence: i64) -> Heartbeat {
+        Heartbeat::Last { at: at(secs), silence: SignedDuration::from_secs(silence) }
+    }
+
     fn renewed(by_its_clock: &str, written: i64) -> Lease {
         let mut lease: Lease = serde_json::from_value(json!({
             "metadata": {"name": "web-1", "namespace": "n"}, "spec": {"renewTime": by_its_clock}
@@ -224,11 +238,11 @@ mod tests {
         let key = ObjectKey::new("Instance", "n", "web-1");
         assert_eq!(heartbeats.of(&key), Heartbeat::Never);
         heartbeats.note(&key, &renewed("1999-01-01T00:00:00Z", 100), at(500));
-        assert_eq!(heartbeats.of(&key), Heartbeat::Last(at(101)), "we have just started");
+        assert_eq!(heartbeats.of(&key), last(101, 120), "we have just started");
         heartbeats.note(&key, &renewed("1999-01-01T00:00:00Z", 100), at(510));
-        assert_eq!(heartbeats.of(&key), Heartbeat::Last(at(101)), "it is the same one");
+        assert_eq!(heartbeats.of(&key), last(101, 120), "it is the same one");
         heartbeats.note(&key, &renewed("1999-01-01T00:00:40Z", 520), at(521));
-        assert_eq!(heartbeats.of(&key), Heartbeat::Last(at(521)));
+        assert_eq!(heartbeats.of(&key), last(521, 120));
         heartbeats.forget(&key);
         assert_eq!(heartbeats.of(&key), Heartbeat::Never);
     }
@@ -242,7 +256,25 @@ mod tests {
         heartbeats.note(&key, &made, at(101));
         assert_eq!(heartbeats.of(&key), Heartbeat::Never);
         heartbeats.note(&key, &renewed("2026-01-01T00:00:00Z", 140), at(141));
-        assert_eq!(heartbeats.of(&key), Heartbeat::Last(at(141)));
+        assert_eq!(heartbeats.of(&key), last(141, 120));
+    }
+
+    #[test]
+    fn a_lease_that_holds_for_less_than_before_has_its_host_looked_at() {
+        let (heartbeats, key) = (Heartbeats::default(), ObjectKey::new("Instance", "n", "web-1"));
+        let note = |time: i64, holds: i64| {
+            let mut lease: Lease = serde_json::from_value(json!({
+                "metadata": {"name": "web-1", "namespace": "n"},
+                "spec": {"renewTime": at(time).to_string(), "leaseDurationSeconds": holds}
+            }))
+            .unwrap();
+            lease.written = Some(at(time));
+            (heartbeats.note(&key, &lease, at(time)), heartbeats.of(&key))
+        };
+        assert_eq!(note(100, 120), (false, last(100, 120)));
+        assert_eq!(note(140, 30), (true, last(140, 30)), "the look that is due is 90 s too late");
+        assert_eq!(note(150, 30), (false, last(150, 30)));
+        assert_eq!(note(160, 300), (false, last(160, 300)));
     }
 
     #[test]

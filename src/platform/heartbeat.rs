@@ -25,6 +25,7 @@ pub struct Lease {
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
     renew_time: Option<Box<str>>,
+    lease_duration_seconds: Option<i64>,
 }
 
 impl Lease {
@@ -37,5 +38,10 @@ impl Lease {
     /// What the agent wrote as the time of its renewal: another one is another heartbeat, whatever it says.
     pub fn renewed(&self) -> Option<&str> {
         self.spec.renew_time.as_deref()
+    }
+
+    /// For how many seconds the agent says that a renewal holds.
+    pub fn holds_for(&self) -> Option<i64> {
+        self.spec.lease_duration_seconds
     }
 }

@@ -5,6 +5,7 @@
 mod bundles;
 mod courses;
 mod cut_off;
+mod example;
 mod failed;
 mod held;
 mod host;

@@ -59,6 +59,54 @@ fn json_says_events_and_error_and_nothing_else() {
 }
 
 #[test]
+fn an_error_has_three_keys_and_no_other() {
+    let host = Host::new();
+    host.bundle("b").hook("AfterInstall", "echo no; exit 7").done();
+    host.bundle("empty").done_as("other.yml");
+    for (bundle, code, script) in
+        [("b", "ScriptFailed", "ops/AfterInstall.sh"), ("empty", "UnknownError", "")]
+    {
+        let said = host.deploy(bundle, "");
+        let json = said.json();
+        let mut keys: Vec<&str> = json["error"].as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort();
+        assert_eq!((said.code, keys), (1, vec!["errorCode", "message", "scriptName"]), "{bundle}: {said:?}");
+        let (told, whose, message) = said.error();
+        assert_eq!((&*told, &*whose, message.is_empty()), (code, script, false), "{bundle}: {said:?}");
+        assert_eq!(json.as_object().unwrap().len(), 2, "events and error: {said:?}");
+    }
+}
+
+/// CodeDeploy's own, and `-o json`.
+const FLAGS: [&str; 12] = [
+    "--bundle-location",
+    "--type",
+    "--application-name",
+    "--deployment-group",
+    "--deployment-group-name",
+    "--deployment-id",
+    "--inherit-env",
+    "--working-dir",
+    "--events",
+    "--file-exists-behavior",
+    "--appspec-filename",
+    "--root-dir",
+];
+
+#[test]
+fn the_help_of_deploy_local_names_every_flag() {
+    let said = run("deploy-local --help");
+    assert_eq!(said.code, 0, "{said:?}");
+    let words: Vec<&str> = said.out.split([' ', '\n', ',']).collect();
+    for flag in FLAGS.iter().chain(&["--output"]) {
+        assert!(words.contains(flag), "{flag} is missing:\n{}", said.out);
+    }
+    for packing in ["directory", "tar", "tgz", "zip"] {
+        assert!(said.out.contains(&format!("- {packing}:")), "{packing} is missing:\n{}", said.out);
+    }
+}
+
+#[test]
 fn without_a_configuration_it_says_how_to_get_one() {
     let said = run("run --config /nowhere/config.yaml");
     assert_eq!(said.code, 1);

@@ -11,7 +11,11 @@ use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sluice::api::deployment_status::{Diagnostics, FailedTarget};
 use sluice::api::{Application, Deployment, DeploymentConfig, DeploymentGroup, Instance, LifecycleHook};
+use sluice::cluster::write;
+use sluice::engine::server::fleet::{MAX_FAILED, MAX_LOG_TAIL, MAX_MESSAGE};
+use sluice::engine::server::snapshot::MAX_TARGETS;
 
 use crate::definitions;
 use crate::server::with_namespace;
@@ -143,5 +147,73 @@ fn a_status_with_every_field_is_stored_and_read_back_unchanged() {
         is_kept::<DeploymentGroup>(&client, &namespace, group).await;
         is_kept::<Deployment>(&client, &namespace, deployment).await;
         is_kept::<Instance>(&client, &namespace, json!({"tags": {"env": "prod"}})).await;
+    });
+}
+
+/// etcd takes half as much again with its usual settings: that is left to what others write into the metadata, and to what needs escapes.
+const MEBIBYTE: usize = 1 << 20;
+
+/// The status of a deployment to as many hosts as there may be, all names and words as long as may be. `line` is what scripts say, again and again.
+fn on_a_whole_fleet(schema: &Value, line: &str) -> Value {
+    let mut full = fullest(schema);
+    of_source(&mut full, "s3");
+    full["resolved"]
+        .as_object_mut()
+        .expect("a snapshot")
+        .retain(|part, _| part != "function" && part != "service");
+    full["resolved"]["trafficRouting"] = json!({"type": "AllAtOnce"});
+    let names: Vec<String> = (0..MAX_TARGETS).map(|host| format!("{host:x>63}")).collect();
+    full["resolved"]["server"]["targets"] = json!(names);
+    full["resolved"]["server"]["uids"] =
+        (0..MAX_TARGETS).map(|host| format!("{host:08}-0000-4000-8000-000000000000")).collect();
+    full["targets"] = json!("PISFKU".repeat(MAX_TARGETS.div_ceil(6))[..MAX_TARGETS]);
+    let diagnostics = Diagnostics {
+        error_code: "ScriptNotExecutable".into(),
+        script_name: "s".repeat(253),
+        message: "m".repeat(MAX_MESSAGE),
+        log_tail: line.repeat(MAX_LOG_TAIL / line.len()),
+    };
+    let failed =
+        |name: &String| FailedTarget { name: name.clone(), event: None, diagnostics: diagnostics.clone() };
+    full["failedTargets"] = names.iter().take(MAX_FAILED).map(|name| json!(failed(name))).collect();
+    full["message"] = json!("m".repeat(4_000));
+    full
+}
+
+#[test]
+fn a_deployment_to_five_thousand_hosts_of_which_a_hundred_say_much_is_stored_and_stays_below_a_mebibyte() {
+    with_namespace(|client, namespace| async move {
+        let api: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
+        let manifest = json!({
+            "apiVersion": "sluice.dev/v1alpha1", "kind": "Deployment", "metadata": {"name": "full"},
+            "spec": {"deploymentGroupRef": {"name": "g"}, "revision": {"s3": {"bucket": "releases", "key": "web.tgz"}}},
+        });
+        let object: Deployment = serde_json::from_value(manifest).expect("an object");
+        let mut stored = api.create(&PostParams::default(), &object).await.expect("created");
+        let fields = definitions::fields();
+        let status = fields.iter().find(|f| f.kind == "Deployment" && f.path == "status").expect("a status");
+        // Words, then markup, of which each bracket and quote takes several bytes where it is kept.
+        for (line, limit) in [
+            ("a line of a log, as long as lines are\n", MEBIBYTE),
+            ("<li class=\"no\">bad</li>\n", MEBIBYTE * 5 / 4),
+        ] {
+            let full = on_a_whole_fleet(&status.schema, line);
+            let typed: sluice::api::DeploymentStatus =
+                serde_json::from_value(full.clone()).expect("a status");
+            assert_eq!(json!(typed), full, "our type writes the same");
+            let version = write::replace_status(&client, &stored, &typed).await.expect("it is taken");
+            let path = format!("{}/full", Deployment::url_path(&(), Some(&namespace)));
+            let kept = client.request_text(http::Request::get(path).body(vec![]).expect("a request")).await;
+            let kept = kept.expect("the object");
+            println!(
+                "{} bytes, of which {} are the targets'",
+                kept.len(),
+                json!(typed.resolved).to_string().len()
+            );
+            assert!(kept.len() < limit, "{} bytes, {limit} at most", kept.len());
+            stored = serde_json::from_str(&kept).expect("a Deployment");
+            assert_eq!(stored.metadata.resource_version, version);
+            assert_eq!(stored.status.as_ref(), Some(&typed), "nothing is dropped");
+        }
     });
 }

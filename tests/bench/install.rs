@@ -3,7 +3,8 @@
 //! The agent is the program as it is shipped (`make agent`): `sluice-agent deploy-local` of the archive, a process of its own, which unpacks the bundle, reads its
 //! AppSpec, keeps its journal, installs, and ends. Wall time is from its start to its end; processor time, bytes written and peak memory are what
 //! the kernel says of the process before it is reaped. The ways take turns, so that what else the machine does hits all of them; the median
-//! round counts. `ROUNDS=5`; `ONLY=100 MB` takes the bundles of that name.
+//! round counts. `ROUNDS=5`; `ONLY=100 MB` takes the bundles of that name. Ends with 1 when the memory's budget is broken, which hardly depends on
+//! what else the machine does; `BENCH_STRICT=1` holds the time's, too, against the plain `tar -xzf`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,7 +17,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 const BEGIN: &str = "<!-- install: begin (written by BENCH=install make bench) -->";
 const END: &str = "<!-- install: end -->";
 
-/// Times `tar -x` and its `sync` that a deployment may take.
+/// Times the plain `tar -x`, which writes nothing through to the disk, that a deployment may take.
 const FACTOR: f64 = 1.3;
 /// Peak memory in KiB.
 const MEMORY: u64 = 32 * 1024;
@@ -55,7 +56,14 @@ const WAYS: [(&str, &str); 5] = [
     ("tar-twice", "`tar -xzf`, `cp -a`, `sync -f` (what an unpacked archive and installed files cost)"),
 ];
 
-/// Measures, prints, and holds the budget with `BENCH_STRICT=1`.
+/// What is over the budgets.
+#[derive(Default)]
+struct Broken {
+    memory: Vec<String>,
+    time: Vec<String>,
+}
+
+/// Measures, prints, and holds the budgets.
 pub fn run() -> ExitCode {
     let folder = std::env::var("BENCH_DIR").map_or_else(|_| repository().join("target/bench"), PathBuf::from);
     let root = folder.join("install");
@@ -64,7 +72,7 @@ pub fn run() -> ExitCode {
     let mut table = String::from(
         "| bundle | way | wall | CPU | peak memory | written | wall against `tar -xzf`; and with `sync -f` |\n|---|---|---:|---:|---:|---:|---:|\n",
     );
-    let mut broken = Vec::new();
+    let mut broken = Broken::default();
     for bundle in BUNDLES.iter().filter(|bundle| bundle.name.contains(&only)) {
         let packed = bundle.pack(&root);
         let costs = rounds_of(&packed, rounds);
@@ -75,13 +83,14 @@ pub fn run() -> ExitCode {
     if only.is_empty() && std::env::var("BENCH_DOCS").is_ok_and(|value| value == "1") {
         write_into_docs(&table, rounds);
     }
-    broken.iter().for_each(|budget| eprintln!("budget broken: {budget}"));
+    broken.memory.iter().chain(&broken.time).for_each(|budget| eprintln!("budget broken: {budget}"));
     let is_strict = std::env::var("BENCH_STRICT").is_ok();
-    if broken.is_empty() || !is_strict { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let is_kept = broken.memory.is_empty() && (broken.time.is_empty() || !is_strict);
+    if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The rows of a bundle, and what of it is over the budget.
-fn tell(bundle: &Bundle, costs: &[Cost], table: &mut String, broken: &mut Vec<String>) {
+fn tell(bundle: &Bundle, costs: &[Cost], table: &mut String, broken: &mut Broken) {
     let (plain, synced) = (costs[0], costs[1]);
     for ((way, label), cost) in WAYS.iter().zip(costs) {
         let (factor, durable) = (ratio(cost, &plain), ratio(cost, &synced));
@@ -97,14 +106,13 @@ fn tell(bundle: &Bundle, costs: &[Cost], table: &mut String, broken: &mut Vec<St
         if way.starts_with("tar") {
             continue;
         }
-        if durable > FACTOR {
-            broken.push(format!(
-                "{}, {label}: {durable:.2} times tar with sync, {FACTOR} at most",
-                bundle.name
-            ));
+        if factor > FACTOR {
+            let said = format!("{factor:.2} times the plain tar (with sync {durable:.2}), {FACTOR} at most");
+            broken.time.push(format!("{}, {label}: {said}", bundle.name));
         }
         if cost.peak > MEMORY {
-            broken.push(format!("{}, {label}: {} KiB at the peak, {MEMORY} at most", bundle.name, cost.peak));
+            let said = format!("{} KiB at the peak, {MEMORY} at most", cost.peak);
+            broken.memory.push(format!("{}, {label}: {said}", bundle.name));
         }
     }
 }

@@ -77,6 +77,30 @@ fn no_reason_is_described_that_the_source_no_longer_has() {
     assert!(stale.is_empty(), "docs/reasons.md describes {stale:?}, which the source does not have");
 }
 
+/// The tables of what `diagnostics.errorCode` says: of deployments to hosts, and of events on a host.
+#[test]
+fn the_kinds_name_every_error_code_that_the_page_of_reasons_describes() {
+    let page = read(&root().join("docs/reasons.md"));
+    let table =
+        |head: &str| page.split(head).nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    let tables = [
+        "\n| code | cause |\n",
+        "## On a host\n\nAn event that ran there says one of these in `diagnostics.errorCode`",
+    ];
+    let on_a_host = page.split(tables[1]).nth(1).unwrap_or_default();
+    let on_a_host = on_a_host.split("\n\n").nth(1).unwrap_or_default();
+    let codes: BTreeSet<_> = described(table(tables[0])).union(&described(on_a_host)).copied().collect();
+    assert!(codes.len() > 12, "the page no longer has its codes where this test looks: {codes:?}");
+    for kind in ["deployments", "instances"] {
+        let definition = read(&root().join(format!("crds/{kind}.yaml")));
+        let said = definition.split("errorCode:").nth(1).unwrap_or_default();
+        let said = said.split("maxLength").next().unwrap_or_default();
+        let words: BTreeSet<_> = said.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        let missing: Vec<_> = codes.difference(&words).collect();
+        assert!(missing.is_empty(), "crds/{kind}.yaml does not name {missing:?}: {said}");
+    }
+}
+
 #[test]
 fn every_metric_is_on_the_page_of_operations() {
     let page = read(&root().join("docs/operations.md"));

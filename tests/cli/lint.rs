@@ -293,6 +293,21 @@ fn the_exit_code_is_awss_verdict_on_each_server_appspec_of_the_corpus_and_a_refu
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// As docs/server.md has it, step 1.
+#[test]
+fn the_examples_appspec_is_good_and_its_folder_is_told_what_it_lacks_until_it_is_packed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/server/bundle");
+    let said = lint(&folder.join("appspec.yml"));
+    assert_eq!((said.code, &*said.out), (0, ""), "{said:?}");
+    let said = lint(&folder);
+    let lacks = |line: u32, source: &str| {
+        let file = folder.join("appspec.yml");
+        format!("{}:{line}: error: files.source is `{source}`, which is not in the bundle", file.display())
+    };
+    let found: Vec<&str> = said.out.lines().collect();
+    assert_eq!((said.code, found), (1, vec![&*lacks(4, "bin"), &*lacks(6, "settings.env")]), "{said:?}");
+}
+
 #[test]
 fn an_appspec_for_windows_finds_its_files_in_any_case() {
     let windows = "version: 0.0\nos: windows\nfiles:\n  - source: \\CONF\n    destination: c:\\web\nhooks:\n  AfterInstall:\n    - location: Ops\\Install.SH\n";

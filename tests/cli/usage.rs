@@ -4,12 +4,13 @@ use std::net::TcpListener;
 
 use crate::program::{file, kubeconfig, run};
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "create-deployment",
     "get-deployment",
     "list-deployments",
     "list-deployment-targets",
     "get-deployment-target",
+    "push",
     "register",
     "deregister",
     "stop-deployment",

@@ -12,6 +12,7 @@ use sluice::agent::decisions::{Bundle, Entry, Lasting, Next, Orders, Record, Rec
 use sluice::api::deployment_status::Diagnostics;
 use sluice::api::instance::{AgentInfo, Installed};
 use sluice::api::{Assignment, EventName, EventStatus, Instance, InstanceStatus};
+use sluice::engine::server::instance::silence;
 
 use super::actors::Happening;
 use super::objects::{Kind, Object};
@@ -83,9 +84,6 @@ pub struct Agent {
     /// Counts losses of the heartbeat.
     losses: u64,
 }
-
-/// How long a host may be silent before its Instance says so.
-const SILENCE: i64 = 120_000;
 
 impl World {
     /// An agent comes up on a host.
@@ -328,7 +326,7 @@ impl World {
 
     fn loses_heartbeat(&mut self, name: &str) {
         let losses = self.agents.get(name).map_or(0, |a| a.losses);
-        let at = self.store.now + SignedDuration::from_millis(SILENCE);
+        let at = self.store.now + silence(None);
         self.plan(at, Happening::HeartbeatEnds(name.into(), losses));
     }
 

@@ -67,7 +67,8 @@ fn servers() -> Vec<Case> {
         case!("server-scripts-not-executable", rules::not_executable, COURSE, together, bare),
         case!("server-zone-minimum", rules::zone_minimum, COURSE, together, bare),
         case!("server-restart-fetches-nothing", rules::restart_fetches_nothing, COURSE, together, bare),
-        case!("server-silent", mishaps::silent, MORE, together, bare),
+        case!("server-silent", mishaps::silent, COURSE, together, bare),
+        case!("server-silent-at-its-turn", mishaps::silent_at_its_turn, MORE, together, bare),
         case!("server-controller-killed-often", mishaps::controller_killed_often, MORE, alone, bare),
     ]
 }

@@ -60,12 +60,16 @@ pub struct Host {
     pub tags: &'static [&'static str],
     /// The zone.
     pub zone: Option<&'static str>,
+    /// The fleet that it belongs to.
+    pub fleet: Option<&'static str>,
+    /// How often its agent renews its Lease, if not as usual.
+    pub heartbeat: Option<&'static str>,
     /// The size of its disk.
     pub disk: &'static str,
 }
 
 /// A host like most.
-pub const PLAIN: Host = Host { tags: &["web="], zone: None, disk: "512m" };
+pub const PLAIN: Host = Host { tags: &["web="], zone: None, fleet: None, heartbeat: None, disk: "512m" };
 
 impl Fleet {
     /// Registers the hosts and boots them, side by side, and waits until their agents report.
@@ -281,7 +285,13 @@ async fn boot(story: &Story, name: &str, number: u16, host: Host) {
     let mut arguments = vec!["register", name, "--address", &address, "--config-file", config];
     arguments.extend(host.tags.iter().flat_map(|tag| ["--tag", tag]));
     arguments.extend(host.zone.iter().flat_map(|zone| ["--zone", zone]));
+    arguments.extend(host.fleet.iter().flat_map(|fleet| ["--fleet", fleet]));
     story.plugin(&arguments).await;
+    if let Some(heartbeat) = host.heartbeat {
+        let printed = fs::read_to_string(config).expect("the agent's file");
+        fs::write(config, format!("{}\nheartbeatInterval: {heartbeat}\n", printed.trim_end()))
+            .expect("a file");
+    }
     let mut command = tokio::process::Command::new(root().join("e2e/hosts.sh"));
     command.args(["up", name, &number.to_string(), config]).env("DISK", host.disk);
     let output = command.output().await.expect("e2e/hosts.sh");

@@ -40,6 +40,11 @@ spec:
 
 /// A group of the hosts that have `tag`, with more lines of `spec` and of `spec.server`.
 pub fn group(name: &str, config: &str, tag: &str, spec: &str, server: &str) -> String {
+    group_of(name, config, spec, &format!("tagSets: [[{{key: {tag}, type: KeyOnly}}]]\n    {server}"))
+}
+
+/// A group of whichever hosts these lines of `spec.server` choose, with more lines of `spec`.
+pub fn group_of(name: &str, config: &str, spec: &str, server: &str) -> String {
     format!(
         r"
 apiVersion: sluice.dev/v1alpha1
@@ -50,7 +55,6 @@ spec:
   deploymentConfigName: {config}
   {spec}
   server:
-    tagSets: [[{{key: {tag}, type: KeyOnly}}]]
     {server}
 "
     )

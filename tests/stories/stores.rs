@@ -73,7 +73,20 @@ impl Program {
     }
 }
 
-/// An S3 store with the bucket `releases`.
+/// By which a bucket keeps versions.
+const VERSIONED: &str = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
+
+/// An object that was pushed, and what the store said of it.
+pub struct Pushed {
+    /// `--s3-location` of the object, whichever version of it is there.
+    pub location: String,
+    /// Its version.
+    pub version: String,
+    /// Its ETag.
+    pub e_tag: String,
+}
+
+/// An S3 store with the bucket `releases`, which keeps versions.
 pub struct S3 {
     program: Program,
 }
@@ -92,6 +105,7 @@ impl S3 {
         });
         let store = Self { program };
         store.put("", b"").await;
+        store.put_with(Some("versioning"), "", VERSIONED.as_bytes()).await;
         store
     }
 
@@ -101,17 +115,25 @@ impl S3 {
 
     /// Puts an object into the bucket; without a key, makes the bucket.
     pub async fn put(&self, key: &str, body: &[u8]) {
+        self.put_with(None, key, body).await;
+    }
+
+    async fn put_with(&self, query: Option<&'static str>, key: &str, body: &[u8]) {
         let endpoint = self.endpoint().parse().expect("a URL");
         let bucket =
             Bucket::new(endpoint, UrlStyle::Path, "releases".to_owned(), "us-east-1").expect("a bucket");
         let credentials = rusty_s3::Credentials::new(KEY, S3_SECRET);
-        let url = PutObject::new(&bucket, Some(&credentials), key).sign(Duration::from_secs(60));
+        let mut put = PutObject::new(&bucket, Some(&credentials), key);
+        if let Some(query) = query {
+            put.query_mut().insert(query, "");
+        }
+        let url = put.sign(Duration::from_secs(60));
         let answer = reqwest::Client::new().put(url).body(body.to_vec()).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
     }
 
-    /// `kubectl sluice push`: the revision by which a Deployment asks for it, with Secret `secret`.
-    pub async fn push(&self, source: &Path, key: &str, secret: &str) -> Value {
+    /// `kubectl sluice push` of a folder.
+    pub async fn push(&self, source: &Path, key: &str) -> Pushed {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_kubectl-sluice"));
         command.args(["push", "-o", "json", "--endpoint", &self.endpoint(), "--source"]).arg(source);
         command.args(["--s3-location", &format!("s3://releases/{key}")]);
@@ -119,7 +141,10 @@ impl S3 {
         let output = command.output().await.expect("the plugin");
         assert!(output.status.success(), "push: {}", String::from_utf8_lossy(&output.stderr));
         let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        self.object(key, &told["eTag"], secret)
+        let word =
+            |field: &str| told[field].as_str().unwrap_or_else(|| panic!("no {field}: {told}")).to_owned();
+        let location = format!("bucket=releases,key={key},bundleType=tgz,endpoint={}", self.endpoint());
+        Pushed { location, version: word("version"), e_tag: word("eTag") }
     }
 
     /// An object of the bucket as a revision that holds to its ETag where one is given.

@@ -6,7 +6,7 @@ use super::age::age;
 use super::table::table;
 use crate::api::deployment_config::{HealthyHostsType, MinimumHealthyHosts};
 use crate::api::{
-    Application, Deployment, DeploymentConfig, DeploymentConfigSpec, DeploymentGroup, RoutingType, condition,
+    Application, Deployment, DeploymentConfig, DeploymentGroup, RoutingType, condition, predefined,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
@@ -90,7 +90,7 @@ pub fn deployment_configs(objects: &[&DeploymentConfig], columns: Columns, now: 
         let is_predefined = c.metadata.creation_timestamp.is_none();
         let cells = vec![
             c.spec.compute_platform.to_string(),
-            pace(&c.spec),
+            pace(c),
             if is_predefined {
                 "True".into()
             } else {
@@ -133,8 +133,13 @@ fn ready(conditions: Option<&[Condition]>) -> String {
         .unwrap_or_default()
 }
 
-/// `canary 10 %, then all after 5m`, `FleetPercent 50 healthy`, …
-fn pace(config: &DeploymentConfigSpec) -> String {
+/// `canary 10 %, all after 5m`, `at least 50 % healthy`, …
+fn pace(config: &DeploymentConfig) -> String {
+    // Its 99 % is what AWS shows for it; in a large fleet that would be more than one.
+    if config.metadata.name.as_deref().is_some_and(predefined::is_one_at_a_time) {
+        return "all healthy but one".into();
+    }
+    let config = &config.spec;
     if let Some(MinimumHealthyHosts { type_, value }) = &config.minimum_healthy_hosts {
         return match type_ {
             HealthyHostsType::HostCount => format!("at least {value} hosts healthy"),
@@ -206,7 +211,7 @@ mod tests {
         NAME                                                    PLATFORM   PACE                         READY   AGE
         CodeDeployDefault.AllAtOnce                             Server     at least 0 hosts healthy     True    <predefined>
         CodeDeployDefault.HalfAtATime                           Server     at least 50 % healthy        True    <predefined>
-        CodeDeployDefault.OneAtATime                            Server     at least 99 % healthy        True    <predefined>
+        CodeDeployDefault.OneAtATime                            Server     all healthy but one          True    <predefined>
         CodeDeployDefault.LambdaCanary10Percent5Minutes         Function   canary 10 %, all after 5m    True    <predefined>
         CodeDeployDefault.LambdaCanary10Percent10Minutes        Function   canary 10 %, all after 10m   True    <predefined>
         CodeDeployDefault.LambdaCanary10Percent15Minutes        Function   canary 10 %, all after 15m   True    <predefined>

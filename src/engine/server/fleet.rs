@@ -10,7 +10,11 @@ use crate::api::deployment_status::{Diagnostics, FailedTarget};
 use crate::engine::draft::{Draft, clip};
 
 /// Failed targets kept in a status.
-const MAX_FAILED: usize = 100;
+pub const MAX_FAILED: usize = 100;
+/// What is kept of the message of each, in bytes: with the targets' names all of it has to fit into one object.
+pub const MAX_MESSAGE: usize = 1_000;
+/// And of what its script said last.
+pub const MAX_LOG_TAIL: usize = 2_048;
 
 /// All targets of one deployment as they are looked at.
 pub struct Fleet<'a> {
@@ -182,8 +186,8 @@ impl<'a> Fleet<'a> {
 
 fn note_failure(draft: &mut Draft<'_>, mut failed: FailedTarget) {
     let known = &mut failed.diagnostics;
-    known.message = clip(std::mem::take(&mut known.message), 1_000);
-    known.log_tail = clip(std::mem::take(&mut known.log_tail), 2_048);
+    known.message = clip(std::mem::take(&mut known.message), MAX_MESSAGE);
+    known.log_tail = clip(std::mem::take(&mut known.log_tail), MAX_LOG_TAIL);
     if draft.status.failed_targets.len() < MAX_FAILED {
         draft.status.failed_targets.push(failed);
     }

@@ -5,16 +5,30 @@ use jiff::{SignedDuration, Timestamp};
 use super::host::HostFact;
 use crate::api::condition::{Condition, TRUE, UNKNOWN, find};
 
-/// A host that has not renewed its Lease for this long is not heard of (it does so every 40 s).
-pub const SILENCE: SignedDuration = SignedDuration::from_secs(120);
+/// After how many seconds without a renewal a host is not heard of whose Lease does not say it: three times the 40 s of an agent
+/// that nothing else is told.
+pub const SILENCE: i64 = 120;
+/// What is believed of what a Lease says, in seconds: agents renew every 10 s to every 10 minutes. Nobody is to keep a dead host among the healthy
+/// by a large number.
+const BELIEVED: (i64, i64) = (30, 1_800);
+
+/// How long a host may be silent whose Lease says that a renewal holds for so many seconds.
+pub fn silence(said: Option<i64>) -> SignedDuration {
+    SignedDuration::from_secs(said.unwrap_or(SILENCE).clamp(BELIEVED.0, BELIEVED.1))
+}
 
 /// What is known of a host's heartbeat.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Heartbeat {
     /// There is no Lease.
     Never,
-    /// Its Lease was renewed then, by our clock or the API server's: hosts' own clocks may be minutes off.
-    Last(Timestamp),
+    /// Its Lease was renewed.
+    Last {
+        /// When, by our clock or the API server's: hosts' own clocks may be minutes off.
+        at: Timestamp,
+        /// After how long without another it is not heard of any more.
+        silence: SignedDuration,
+    },
 }
 
 /// The Ready condition, if it must be written, and when to look again.
@@ -24,10 +38,10 @@ pub fn ready(
     now: Timestamp,
 ) -> (Option<Condition>, Option<Timestamp>) {
     let (status, reason, message, wake) = match heartbeat {
-        Heartbeat::Last(at) if now.duration_since(at) < SILENCE => {
-            (TRUE, "Heard", "its agent renews its Lease".to_owned(), Some(at + SILENCE))
+        Heartbeat::Last { at, silence } if now.duration_since(at) < silence => {
+            (TRUE, "Heard", "its agent renews its Lease".to_owned(), Some(at + silence))
         }
-        Heartbeat::Last(at) => {
+        Heartbeat::Last { at, .. } => {
             let message = format!("its agent has not renewed its Lease since {}", at.strftime("%Y-%m-%dT%H:%M:%SZ"));
             (UNKNOWN, "Silent", message, None)
         }
@@ -77,20 +91,41 @@ mod tests {
         Timestamp::from_second(secs).unwrap()
     }
 
+    fn last(secs: i64) -> Heartbeat {
+        Heartbeat::Last { at: at(secs), silence: silence(None) }
+    }
+
     #[test]
     fn a_silent_host_is_unknown_and_its_condition_is_written_on_change_only() {
-        let (heard, wake) = ready(&[], Heartbeat::Last(at(100)), at(130));
+        let (heard, wake) = ready(&[], last(100), at(130));
         let heard = heard.unwrap();
         assert_eq!((heard.status.as_str(), wake), ("True", Some(at(220))));
-        assert_eq!(
-            ready(std::slice::from_ref(&heard), Heartbeat::Last(at(180)), at(200)),
-            (None, Some(at(300)))
-        );
-        let (silent, wake) = ready(&[heard], Heartbeat::Last(at(180)), at(300));
+        assert_eq!(ready(std::slice::from_ref(&heard), last(180), at(200)), (None, Some(at(300))));
+        let (silent, wake) = ready(&[heard], last(180), at(300));
         let silent = silent.unwrap();
         assert_eq!((silent.status.as_str(), silent.last_transition_time.0, wake), ("Unknown", at(300), None));
-        assert_eq!(ready(&[silent], Heartbeat::Last(at(180)), at(900)), (None, None));
+        assert_eq!(ready(&[silent], last(180), at(900)), (None, None));
         let (never, _) = ready(&[], Heartbeat::Never, at(1));
         assert_eq!(never.unwrap().reason, "NeverHeard");
+    }
+
+    #[test]
+    fn a_lease_says_how_long_a_silence_is_one_within_what_is_believed() {
+        for (said, seconds) in [
+            (None, 120),
+            (Some(30), 30),
+            (Some(1_800), 1_800),
+            (Some(1), 30),
+            (Some(86_400), 1_800),
+            (Some(-1), 30),
+        ] {
+            assert_eq!(silence(said), SignedDuration::from_secs(seconds), "{said:?}");
+        }
+        let short = Heartbeat::Last { at: at(100), silence: silence(Some(30)) };
+        let (heard, wake) = ready(&[], short, at(129));
+        assert_eq!((heard.unwrap().reason.as_str(), wake), ("Heard", Some(at(130))));
+        assert_eq!(ready(&[], short, at(130)).0.unwrap().reason, "Silent");
+        let long = Heartbeat::Last { at: at(100), silence: silence(Some(1_800)) };
+        assert_eq!(ready(&[], long, at(1_899)).0.unwrap().reason, "Heard");
     }
 }

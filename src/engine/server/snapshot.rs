@@ -11,17 +11,15 @@ use crate::api::deployment_status::DeploymentStatus;
 use crate::api::server_target::TrafficControl;
 use crate::api::{
     Creator, Deployment, DeploymentConfigSpec, DeploymentGroup, DeploymentMode, ResolvedRevision, Revision,
-    ServerTarget,
+    ServerTarget, predefined,
 };
 use crate::engine::facts::{Facts, ServiceFact};
 use crate::engine::resolve::Obstacle;
 
 /// A deployment has no more targets than this.
-const MAX_TARGETS: usize = 5_000;
+pub const MAX_TARGETS: usize = 5_000;
 /// Hosts that a message names.
 const NAMED: usize = 3;
-/// The configuration whose floor is one host below the fleet, whatever its size.
-const ONE_AT_A_TIME: &str = "CodeDeployDefault.OneAtATime";
 
 /// The revision with its identity, as far as its name says it: nothing is fetched here.
 pub fn revision(source: &Revision) -> Result<ResolvedRevision, Obstacle> {
@@ -94,7 +92,7 @@ pub fn server(
     let wanted = config
         .minimum_healthy_hosts
         .unwrap_or(MinimumHealthyHosts { type_: HealthyHostsType::HostCount, value: 0 });
-    let is_one = name.eq_ignore_ascii_case(ONE_AT_A_TIME);
+    let is_one = predefined::is_one_at_a_time(name);
     let floor = if is_one { (total - 1).max(0) } else { healthy::floor(wanted, total) };
     // Of a count those that are left alone are a part.
     let is_count = wanted.type_ == HealthyHostsType::HostCount && !is_one;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::Api;
 use serde_json::Value;
 use sluice::api::Instance;
@@ -27,6 +27,26 @@ fn it_speaks_of_itself_and_renews_its_lease() {
         let spec = eventually("a heartbeat", || async { leases.get("web-1").await.ok()?.spec }).await;
         assert!(spec.renew_time.is_some());
         assert_eq!((spec.holder_identity, spec.lease_duration_seconds), (Some(agent.boot_id), Some(120)));
+    });
+}
+
+#[test]
+fn it_renews_its_lease_as_often_as_its_configuration_says() {
+    with_host(|mut host| async move {
+        let leases: Api<Lease> = Api::namespaced(host.client.clone(), &host.namespace);
+        let spec = || async { leases.get("web-1").await.ok()?.spec.filter(|spec| spec.renew_time.is_some()) };
+        eventually("a heartbeat", spec).await;
+        host.kill();
+        let mut config: Value = serde_json::from_str(&host.read("config.yaml")).unwrap();
+        config["heartbeatInterval"] = "10s".into();
+        fs::write(host.path("config.yaml"), config.to_string()).unwrap();
+        host.start();
+        let holds = |seconds| move |spec: &LeaseSpec| spec.lease_duration_seconds == Some(seconds);
+        let first = eventually("one that holds for 30 s", || async { spec().await.filter(holds(30)) }).await;
+        let is_later = |spec: &LeaseSpec| spec.renew_time > first.renew_time;
+        let second = eventually("the next one", || async { spec().await.filter(is_later) }).await;
+        let between = second.renew_time.unwrap().0.duration_since(first.renew_time.unwrap().0).as_secs();
+        assert!((8..20).contains(&between), "{between} s");
     });
 }
 

@@ -11,6 +11,7 @@ mod world;
 mod conflicts;
 mod deletion;
 mod events;
+mod heartbeats;
 mod hooks;
 mod late_gateway;
 mod leadership;

@@ -26,6 +26,7 @@ pub fn resource(kind: &str) -> ApiResource {
         "Application" => ("sluice.dev", "v1alpha1", "applications"),
         "Deployment" => ("sluice.dev", "v1alpha1", "deployments"),
         "DeploymentConfig" => ("sluice.dev", "v1alpha1", "deploymentconfigs"),
+        "Instance" => ("sluice.dev", "v1alpha1", "instances"),
         "DeploymentGroup" => ("sluice.dev", "v1alpha1", "deploymentgroups"),
         "LifecycleHook" => ("sluice.dev", "v1alpha1", "lifecyclehooks"),
         _ => panic!("{kind} has no place here"),

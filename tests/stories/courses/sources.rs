@@ -20,9 +20,14 @@ use crate::{manifests, service_manifests};
 /// Where hosts keep what they know, and what their agents say.
 const KEPT: [&str; 3] = ["/opt/codedeploy-agent", "/var/log/sluice-agent.log", "/srv"];
 
-/// Deploys a revision whose Secret is not granted: it waits by that name with nothing begun, and the command that it names lets it go on.
-async fn granted(story: &Story, name: &str, manifest: &str) -> Value {
+/// Applies a Deployment of a revision whose Secret is not granted.
+async fn applied(story: &Story, name: &str, manifest: &str) -> Value {
     story.apply(manifest).await;
+    granted(story, name).await
+}
+
+/// A Deployment whose Secret is not granted waits by that name with nothing begun, and the command that it names lets it go on.
+async fn granted(story: &Story, name: &str) -> Value {
     let says = |d: &Value| checks::reason(d) == "SecretNotGranted";
     let waiting = story.until(DEPLOYMENT, name, "it asks for the right", says).await;
     for host in story.list(INSTANCE).await {
@@ -58,11 +63,22 @@ pub async fn bundles(story: Story) {
     let (store, registry) = (S3::start().await, Registry::start());
     story.apply(&format!("{}\n---\n{}", S3::secret("store"), Registry::secret("registry"))).await;
 
-    let folder = fleet.notes_on(&EVENTS, "2", &[]);
-    let revision = store.push(&folder, "web/2.tgz", "store").await;
-    let deployed = granted(&story, "from-s3", &deployment_of("from-s3", "web", &revision)).await;
+    let folder =
+        fleet.notes_on(&EVENTS, "2", &[("AfterInstall", "env | grep ^BUNDLE_ | sort >/srv/bundle-env")]);
+    let pushed = store.push(&folder, "web/2.tgz").await;
+    let create = ["create-deployment", "web", "--name", "from-s3", "--secret", "store", "--s3-location"];
+    story.plugin(&[&create[..], &[&pushed.location]].concat()).await;
+    let deployed = granted(&story, "from-s3").await;
     assert_eq!(counts(&deployed), [6, 0, 0, 0]);
     fleet.all_say(&["cat", "/srv/app/version"], "2");
+    // The Deployment names neither: scripts are told which bytes the store gave.
+    let (e_tag, version) = (pushed.e_tag, pushed.version);
+    fleet.all_say(
+        &["cat", "/srv/bundle-env"],
+        &format!(
+            "BUNDLE_BUCKET=releases\nBUNDLE_ETAG={e_tag}\nBUNDLE_KEY=web/2.tgz\nBUNDLE_VERSION={version}\n"
+        ),
+    );
     for host in &fleet.names {
         let found = standing(&story, host, "web").await;
         assert!(found["bundleDigest"].as_str().is_some_and(|d| d.starts_with("sha256:")), "{found}");
@@ -70,7 +86,7 @@ pub async fn bundles(story: Story) {
 
     let third = fleet.notes("3", &[]);
     let revision = registry.push(fs::read(fleet.file(&third)).expect("the bundle"), "registry").await;
-    let deployed = granted(&story, "from-registry", &deployment_of("from-registry", "web", &revision)).await;
+    let deployed = applied(&story, "from-registry", &deployment_of("from-registry", "web", &revision)).await;
     assert_eq!(counts(&deployed), [6, 0, 0, 0]);
     fleet.all_say(&["cat", "/srv/app/version"], "3");
     for host in &fleet.names {
@@ -88,7 +104,7 @@ pub async fn of_function(mut story: Story) {
     story.apply(&manifests::group("CodeDeployDefault.LambdaAllAtOnce", "")).await;
     store.put("hello/2.yaml", manifests::app_spec(Some(1), 2, &[]).as_bytes()).await;
     let revision = store.object("hello/2.yaml", &Value::Null, "store");
-    let deployed = granted(&story, "to-2", &deployment_of("to-2", "hello", &revision)).await;
+    let deployed = applied(&story, "to-2", &deployment_of("to-2", "hello", &revision)).await;
     checks::course_is(&deployed, ["Succeeded"; 3]);
     let digest = deployed["status"]["revision"]["digest"].as_str().unwrap_or_default();
     assert!(digest.starts_with("sha256:"), "{}", deployed["status"]["revision"]);
@@ -115,7 +131,7 @@ pub async fn of_service(mut story: Story) {
     let yaml = service_manifests::app_spec(2, &[]);
     let json: Value = serde_saphyr::from_str(&yaml).expect("an AppSpec");
     let revision = registry.push(json.to_string().into_bytes(), "registry").await;
-    let deployed = granted(&story, "to-2", &deployment_of("to-2", "hello", &revision)).await;
+    let deployed = applied(&story, "to-2", &deployment_of("to-2", "hello", &revision)).await;
     checks::service_course_is(&deployed, "Succeeded", &[]);
     let objects = kubectl(&["-n", &story.namespace, "get", "sluice,events", "-o", "yaml"]);
     assert!(objects.contains("acme/web@sha256:") && !objects.contains(PASSWORD), "a secret is in {objects}");

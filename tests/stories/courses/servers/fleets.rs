@@ -9,7 +9,7 @@ use super::{
     standing, whole,
 };
 use crate::hosts::{Fleet, Host, INSTANCE, PLAIN};
-use crate::server_manifests::{deployment, group, restart, settings};
+use crate::server_manifests::{deployment, group, group_of, settings};
 use crate::story::{DEPLOYMENT, Story};
 
 /// From when to when an agent worked.
@@ -175,7 +175,7 @@ pub async fn rollback(story: Story) {
 /// The last good revision runs again; what is on the host is used.
 pub async fn restart_mode(story: Story) {
     let (fleet, _) = installed(&story, ALL, "").await;
-    story.apply(&restart("again", "web")).await;
+    story.plugin(&["create-deployment", "web", "--restart", "--name", "again"]).await;
     assert_eq!(counts(&story.phase("again", "Succeeded").await), [6, 0, 0, 0]);
     for (host, name) in fleet.names.iter().enumerate() {
         let trail = fleet.trail(host);
@@ -190,7 +190,9 @@ pub async fn restart_mode(story: Story) {
 pub async fn outdated_only(story: Story) {
     let (fleet, first) = installed_on(&story, &SIX[1..], ALL, "").await;
     let late = Fleet::start(&story, &[PLAIN]).await;
-    story.apply(&deployment("again", "web", &first, "updateOutdatedInstancesOnly: true")).await;
+    let location = format!("url={},sha256={}", first.url, first.sha256);
+    let again = ["create-deployment", "web", "--name", "again", "--http-location", &location];
+    story.plugin(&[&again[..], &["--update-outdated-instances-only"]].concat()).await;
     let deployed = story.phase("again", "Succeeded").await;
     assert_eq!(deployed["status"]["resolved"]["server"]["targets"], json!([late.names[0]]));
     assert_eq!(late.trail(0), whole("1"));
@@ -200,18 +202,58 @@ pub async fn outdated_only(story: Story) {
     end(&story).await;
 }
 
-/// Two applications on each of six hosts keep apart.
+/// A host of that fleet with these tags.
+const fn chosen_by(fleet: Option<&'static str>, tags: &'static [&'static str]) -> Host {
+    Host { tags, fleet, ..PLAIN }
+}
+
+/// Each belongs to `web` by its fleet and to `mail` by its tags: one filter of each of two sets, in a way of its own.
+const BOTH: [Host; 6] = [
+    chosen_by(Some("shop"), &["env=prod", "role=mail"]),
+    chosen_by(Some("shop"), &["canary=", "runs=mail"]),
+    chosen_by(Some("shop"), &["env=prod", "role=post"]),
+    chosen_by(Some("shop"), &["canary=yes", "role=post"]),
+    chosen_by(Some("edge"), &["env=prod", "runs=mail"]),
+    chosen_by(Some("edge"), &["env=test", "canary=", "role=post"]),
+];
+
+/// Each of these lacks one thing, and belongs to neither: its fleet begins like another's, its tag has another value or has the value for its key, or
+/// one of two sets has nothing that fits.
+const NEITHER: [Host; 4] = [
+    chosen_by(Some("shop-2"), &["env=prod", "mail="]),
+    chosen_by(None, &["env=test", "role=mail"]),
+    chosen_by(None, &["env=prod", "canary="]),
+    chosen_by(None, &["prod=env", "role=mail", "runs=post"]),
+];
+
+const BY_FLEET: &str = "fleets: [edge, shop]";
+const BY_TAGS: &str = "tagSets:
+    - - {key: env, value: prod, type: KeyAndValue}
+      - {key: canary, type: KeyOnly}
+    - - {value: mail, type: ValueOnly}
+      - {key: role, value: post, type: KeyAndValue}";
+
+/// Exactly the six are its targets.
+fn goes_to_the_six(fleet: &Fleet, deployed: &Value) {
+    let targets = deployed["status"]["resolved"]["server"]["targets"].as_array().cloned().unwrap_or_default();
+    let mut named: Vec<_> = targets.iter().filter_map(Value::as_str).collect();
+    named.sort_unstable();
+    assert_eq!(named, fleet.names, "{}", deployed["metadata"]["name"]);
+    assert_eq!(counts(deployed), [6, 0, 0, 0], "they put other files into one folder");
+}
+
+/// Two applications on each of six hosts keep apart: one is for fleets, the other for tags. Hosts that merely look like theirs are left alone.
 pub async fn two_applications(story: Story) {
-    let both = Host { tags: &["web=", "mail="], ..PLAIN };
-    let fleet = Fleet::start(&story, &[both; 6]).await;
+    let fleet = Fleet::start(&story, &BOTH).await;
+    let bystanders = Fleet::start(&story, &NEITHER).await;
     story.apply(&settings()).await;
-    story.apply(&(group("web", ALL, "web", "", "") + "---" + &group("mail", ALL, "mail", "", ""))).await;
+    let groups = [group_of("web", ALL, "", BY_FLEET), group_of("mail", ALL, "", BY_TAGS)];
+    story.apply(&groups.join("---")).await;
     let (web, mail) = (fleet.notes("web-1", &[("ApplicationStart", "sleep 1")]), fleet.large("mail-1", 1));
     story.apply(&deployment("web-1", "web", &web, "")).await;
     story.apply(&deployment("mail-1", "mail", &mail, "")).await;
     for name in ["web-1", "mail-1"] {
-        let deployed = story.phase(name, "Succeeded").await;
-        assert_eq!(counts(&deployed), [6, 0, 0, 0], "they put other files into one folder: {name}");
+        goes_to_the_six(&fleet, &story.phase(name, "Succeeded").await);
     }
     for host in &fleet.names {
         for group in ["web", "mail"] {
@@ -224,8 +266,14 @@ pub async fn two_applications(story: Story) {
     }
     let next = fleet.notes("web-2", &[]);
     story.apply(&deployment("web-2", "web", &next, "")).await;
-    story.phase("web-2", "Succeeded").await;
+    goes_to_the_six(&fleet, &story.phase("web-2", "Succeeded").await);
     // Each cleans up its own only.
     fleet.all_say(&["ls", "/srv/app"], "noise\nonly-web-2\nversion\n");
+    for name in &bystanders.names {
+        let host = story.get(INSTANCE, name).await;
+        let assigned = host["spec"]["assignments"].as_array().cloned().unwrap_or_default();
+        assert!(assigned.is_empty(), "{name}: {assigned:?}");
+    }
+    bystanders.all_say(&["sh", "-c", "ls /srv/app 2>/dev/null || true"], "");
     end(&story).await;
 }

@@ -1,17 +1,19 @@
 //! What befalls hosts, agents and the controller in the middle of a deployment.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::balancers::BALANCED;
 use super::fleets::{most_at_once, spans};
 use super::{
-    ALL, SIX, counts, end, events, failed_event, fails_on, five_are_left_alone, installed, standing,
+    ALL, SIX, counts, end, events, failed_event, fails_on, five_are_left_alone, installed, installed_on,
+    standing,
 };
 use crate::controllers;
 use crate::courses::disturbances::while_killed;
-use crate::hosts::{ALL_EVENTS, EVENTS, Fleet, INSTANCE};
+use crate::hosts::{ALL_EVENTS, EVENTS, Fleet, Host, INSTANCE};
 use crate::server_manifests::{Bundle, deployment, group, service, settings};
-use crate::story::{DEPLOYMENT, Story};
+use crate::story::{DEPLOYMENT, LEASE, Story};
 
 /// Waits until that event runs on a host.
 pub async fn runs(story: &Story, host: &str, event: &str) {
@@ -219,24 +221,68 @@ pub async fn unplugged(story: Story) {
     end(&story).await;
 }
 
-/// A host of six that is not heard of is Unknown; its turn comes first, and it fails by that name when nothing begins there. The others hold.
+/// The one of six that falls silent: its agent renews its Lease so often that the story need not wait for two minutes.
+const SILENT: usize = 3;
+const LIVELY: [Host; 6] = {
+    let mut hosts = SIX;
+    hosts[SILENT].heartbeat = Some("10s");
+    hosts
+};
+
+/// Stops the agent of that host, and waits until the host is Unknown: three of its own heartbeats, not of the others'.
+async fn falls_silent(story: &Story, fleet: &Fleet) {
+    for (host, name) in fleet.names.iter().enumerate() {
+        let holds = if host == SILENT { 30 } else { 120 };
+        assert_eq!(story.get(LEASE, name).await["spec"]["leaseDurationSeconds"], holds, "{name}");
+    }
+    fleet.happens("stop-agent", SILENT);
+    let stopped = Timestamp::now();
+    let is_unknown = |i: &Value| is_ready(i, "Unknown");
+    let said = story.until(INSTANCE, &fleet.names[SILENT], "it is Unknown", is_unknown).await;
+    let ready =
+        said["status"]["conditions"].as_array().and_then(|all| all.iter().find(|c| c["type"] == "Ready"));
+    assert_eq!(ready.map(|c| &c["reason"]), Some(&json!("Silent")));
+    let lasted = Timestamp::now().duration_since(stopped).as_secs();
+    assert!((10..60).contains(&lasted), "it was Unknown after {lasted} s");
+    for other in fleet.others(SILENT) {
+        assert!(is_ready(&story.get(INSTANCE, &fleet.names[other]).await, "True"), "{}", fleet.names[other]);
+    }
+}
+
+fn is_ready(instance: &Value, status: &str) -> bool {
+    crate::checks::conditions(instance).contains(&("Ready", status))
+}
+
+async fn is_heard_again(story: &Story, fleet: &Fleet) {
+    fleet.happens("start-agent", SILENT);
+    story.until(INSTANCE, &fleet.names[SILENT], "it is back", |i| is_ready(i, "True")).await;
+}
+
+/// A host of six that is not heard of is Unknown, not failed: its turn comes first, and what is asked of it begins when it is back.
 pub async fn silent(story: Story) {
-    let (fleet, _) = installed(&story, "CodeDeployDefault.OneAtATime", "").await;
-    let silent = 3;
-    fleet.happens("stop-agent", silent);
-    let is_unknown = |i: &Value| crate::checks::conditions(i).contains(&("Ready", "Unknown"));
-    story.until_long(INSTANCE, &fleet.names[silent], "it is Unknown", is_unknown).await;
+    let (fleet, _) = installed_on(&story, &LIVELY, "CodeDeployDefault.OneAtATime", "").await;
+    falls_silent(&story, &fleet).await;
+    story.apply(&deployment("second", "web", &fleet.notes("2", &[]), "")).await;
+    let is_begun = |d: &Value| d["status"]["overview"]["inProgress"] == 1;
+    let begun = story.until(DEPLOYMENT, "second", "its turn comes first", is_begun).await;
+    assert_eq!(counts(&begun), [0, 0, 0, 5]);
+    is_heard_again(&story, &fleet).await;
+    let deployed = story.phase("second", "Succeeded").await;
+    assert_eq!(counts(&deployed), [6, 0, 0, 0]);
+    fleet.all_say(&["cat", "/srv/app/version"], "2");
+    end(&story).await;
+}
+
+/// One that stays silent fails by that name when nothing begins there for five minutes. The others hold.
+pub async fn silent_at_its_turn(story: Story) {
+    let (fleet, _) = installed_on(&story, &LIVELY, "CodeDeployDefault.OneAtATime", "").await;
+    falls_silent(&story, &fleet).await;
     story.apply(&deployment("second", "web", &fleet.notes("2", &[]), "")).await;
     let failed =
         story.until_long(DEPLOYMENT, "second", "it failed", |d| d["status"]["phase"] == "Failed").await;
     let (host, told) = five_are_left_alone(&fleet, &failed);
-    assert_eq!((host, &told["diagnostics"]["errorCode"]), (silent, &json!("AgentIssue")));
-    fleet.happens("start-agent", silent);
-    story
-        .until(INSTANCE, &fleet.names[silent], "it is back", |i| {
-            crate::checks::conditions(i).contains(&("Ready", "True"))
-        })
-        .await;
+    assert_eq!((host, &told["diagnostics"]["errorCode"]), (SILENT, &json!("AgentIssue")));
+    is_heard_again(&story, &fleet).await;
     end(&story).await;
 }
 
