@@ -100,6 +100,21 @@ async fn is_served(url: &str, host: &str) {
     served.unwrap_or_else(|_| panic!("the gateway does not serve {host} within {FIRST_ANSWER:?}"));
 }
 
+/// Waits until the gateway knows nothing of `host` any more: before that, what it answers may be of a route that is gone.
+pub async fn is_forgotten(url: &str, host: &str) {
+    let client =
+        reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client");
+    let forgotten = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while client.get(url).header("host", host).send().await.map(|a| a.status().as_u16()).ok() != Some(404)
+        {
+            ticks.tick().await;
+        }
+    };
+    let forgotten = tokio::time::timeout(FIRST_ANSWER, forgotten).await;
+    forgotten.unwrap_or_else(|_| panic!("the gateway still serves {host} after {FIRST_ANSWER:?}"));
+}
+
 impl Summary {
     /// Not one request was lost.
     pub fn is_lossless(&self) {

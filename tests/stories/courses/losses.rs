@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::hooks::was_rolled_back;
 use super::stops::has_share;
-use crate::checks;
 use crate::manifests::{ROLLS_BACK, app_spec, deployment, group, http_hook, job_hook};
 use crate::story::{DEPLOYMENT, GROUP, JOB, ROUTE, Story, WORKLOAD};
+use crate::{checks, load};
 
 /// A Deployment runs by its snapshot: the group turns to another configuration and then goes, and so do configuration and hook.
 pub async fn snapshot(mut story: Story) {
@@ -54,6 +54,7 @@ pub async fn route(mut story: Story) {
     story.until(DEPLOYMENT, "to-2", "it names the missing route", is_named).await;
     story.delete(DEPLOYMENT, "to-2").await;
     story.gone(DEPLOYMENT, "to-2").await;
+    load::is_forgotten(&story.production, &story.host).await;
     story.apply(&crate::manifests::route(&story.host)).await;
     story.remember_route().await;
     story.resume_load().await;
