@@ -23,8 +23,8 @@ use crate::source::bundle::FetchOptions;
 /// Where the file is, if no flag says otherwise.
 const PATH: &str = "/etc/sluice-agent/config.yaml";
 
-/// What may be asked for: a fleet that renews more often costs its API server dearly, and one that does more rarely is missed too late.
-const HEARTBEATS: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(600);
+/// What may be asked for: with a shorter one a connection that died would be noticed only after three of them, and with a longer one a host is missed too late.
+const HEARTBEATS: RangeInclusive<Duration> = Duration::from_secs(20)..=Duration::from_secs(600);
 
 /// The file as it is written.
 #[derive(Clone, Deserialize)]
@@ -150,7 +150,7 @@ impl Configured {
         if !HEARTBEATS.contains(&config.heartbeat_interval()) {
             let said = config.heartbeat_interval;
             return Err(problem(format!(
-                "heartbeatInterval is {said}: it must be 10s to 10m; without it, it is 40s"
+                "heartbeatInterval is {said}: it must be 20s to 10m; without it, it is 40s"
             )));
         }
         let root_dir = flags.root_dir.clone().or_else(|| config.root_dir.clone());
@@ -296,8 +296,8 @@ mod tests {
             ("allow: [Everything]\n", "Everything"),
             ("egress: {allow: [localhost]}\n", "egress.allow: \"localhost\" is no network"),
             ("workingDirectory: ''\n", "workingDirectory"),
-            ("heartbeatInterval: 9s\n", "heartbeatInterval is 9s: it must be 10s to 10m"),
-            ("heartbeatInterval: 10m1s\n", "heartbeatInterval is 10m1s: it must be 10s to 10m"),
+            ("heartbeatInterval: 19s\n", "heartbeatInterval is 19s: it must be 20s to 10m"),
+            ("heartbeatInterval: 10m1s\n", "heartbeatInterval is 10m1s: it must be 20s to 10m"),
             ("heartbeatInterval: soon\n", "heartbeatInterval: \"soon\" is no duration"),
             ("stopTimeout: 5 minutes\n", "stopTimeout: \"5 minutes\" is no duration"),
             ("server: [s3cret\n", "config.yaml"),
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_may_be_asked_for_within_its_bounds() {
-        for (text, seconds) in [("10s", 10), ("1m30s", 90), ("10m", 600)] {
+        for (text, seconds) in [("20s", 20), ("1m30s", 90), ("10m", 600)] {
             let read = read(&format!("{REGISTERED}heartbeatInterval: {text}\n")).unwrap();
             assert_eq!(read.config.heartbeat_interval(), Duration::from_secs(seconds), "{text}");
         }

@@ -74,21 +74,22 @@ async fn bring_revision(host: &Host, record: &Record, supply: &Supply) -> Result
     let dir = host.dir(record).map_err(unknown)?;
     create_all(dir.path(), 0o755).map_err(unknown)?;
     prune(host, record, &dir).await.map_err(unknown)?;
-    let mut warnings = vec![];
+    let mut warnings = Warnings::default();
     if !reuse(host, record, &dir).await {
         let brought = tokio::select! {
             brought = bring(host, record, supply) => brought?,
             () = host.cut.wait() => return Err(cut_off("the download was given up")),
         };
-        warnings = unpack(host, &dir, brought).await?.sentences();
+        warnings = unpack(host, &dir, brought).await?;
     }
     let found = revision::read(&dir, &host.settings).map_err(|error| Failure::unknown(error.to_string()))?;
     let noted = revision::note(&dir, Some(&found.name));
     noted
         .map_err(|e| Failure::unknown(format!("failed to write beside {}: {e}", dir.archive().display())))?;
-    warnings.extend(found.spec.warnings.into_iter().map(|warning| format!("{}: {warning}", found.name)));
+    let of_the_appspec = found.spec.warnings.into_iter().map(|warning| format!("{}: {warning}", found.name));
+    warnings.append(of_the_appspec.collect());
     host.root.set_mark(record.group(), Mark::MostRecent, &dir).map_err(unknown)?;
-    host.tell(record.group(), warnings).map_err(unknown)
+    host.tell(record.group(), warnings.sentences()).map_err(unknown)
 }
 
 /// Deletes old revisions. One that cannot be deleted is in nobody's way but the disk's.

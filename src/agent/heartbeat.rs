@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_renewal_says_for_how_long_it_may_be_believed() {
         let now: Timestamp = "2026-01-02T03:04:05.000006Z".parse().unwrap();
-        for (every, silence) in [(40_000, 120), (10_000, 30), (600_000, 1_800), (10_001, 31)] {
+        for (every, silence) in [(40_000, 120), (20_000, 60), (600_000, 1_800), (20_001, 61)] {
             assert_eq!(
                 renewal("boot", Duration::from_millis(every), now),
                 json!({"holderIdentity": "boot", "leaseDurationSeconds": silence, "renewTime": "2026-01-02T03:04:05.000006Z"})

@@ -272,8 +272,8 @@ mod tests {
             (heartbeats.note(&key, &lease, at(time)), heartbeats.of(&key))
         };
         assert_eq!(note(100, 120), (false, last(100, 120)));
-        assert_eq!(note(140, 30), (true, last(140, 30)), "the look that is due is 90 s too late");
-        assert_eq!(note(150, 30), (false, last(150, 30)));
+        assert_eq!(note(140, 60), (true, last(140, 60)), "the look that is due is a minute too late");
+        assert_eq!(note(150, 60), (false, last(150, 60)));
         assert_eq!(note(160, 300), (false, last(160, 300)));
     }
 

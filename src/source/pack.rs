@@ -3,6 +3,7 @@
 //! Entries are sorted by name, their times are fixed, their owner is root; modes are kept but for setuid, setgid and sticky. What
 //! the hosts would refuse (devices, sockets, links out of the folder, links to nowhere inside of it aside) is refused here by name.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -15,7 +16,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::Error;
-use super::entries::{Found, Leads, follow};
+use super::entries::{Found, Leads, folded, follow};
 use crate::api::BundleType;
 
 /// 1980-01-01: the earliest time that a zip archive can tell.
@@ -61,12 +62,20 @@ fn collect(root: &Path, below: &Path, hidden: bool, found: &mut Vec<Entry>) -> R
     let dir = root.join(below);
     let unreadable =
         |path: &Path, e: io::Error| Error::Disk(format!("{} cannot be read: {e}", path.display()));
+    let mut names = HashMap::new();
     for entry in fs::read_dir(&dir).map_err(|e| unreadable(&dir, e))? {
         let entry = entry.map_err(|e| unreadable(&dir, e))?;
         if !hidden && entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
         let (name, path) = (below.join(entry.file_name()), entry.path());
+        if let Some(other) = names.insert(folded(&entry.file_name().to_string_lossy()), entry.file_name()) {
+            return Err(Error::InvalidRevision(format!(
+                "{} and {} differ in case or in Unicode's spelling alone, and hosts refuse such; rename one of them",
+                below.join(other).display(),
+                name.display()
+            )));
+        }
         let meta = entry.metadata().map_err(|e| unreadable(&path, e))?;
         let mode = meta.permissions().mode() & 0o777;
         let kind = meta.file_type();
@@ -77,12 +86,7 @@ fn collect(root: &Path, below: &Path, hidden: bool, found: &mut Vec<Entry>) -> R
             What::File(meta.len())
         } else if kind.is_symlink() {
             let target = fs::read_link(&path).map_err(|e| unreadable(&path, e))?;
-            if leaves(root, &name, &target, hidden) {
-                return Err(Error::InvalidRevision(format!(
-                    "{} is a link that leads out of the folder, and hosts refuse such; make it relative to a file inside",
-                    name.display()
-                )));
-            }
+            judge(root, &name, &target, hidden)?;
             What::Link(target)
         } else {
             return Err(Error::InvalidRevision(format!(
@@ -95,14 +99,22 @@ fn collect(root: &Path, below: &Path, hidden: bool, found: &mut Vec<Entry>) -> R
     Ok(())
 }
 
-/// True if a link leads out of what is packed: hosts see nothing of what is hidden.
-fn leaves(root: &Path, link: &Path, target: &Path, hidden: bool) -> bool {
+/// Refuses a link that hosts refuse; they see nothing of what is hidden.
+fn judge(root: &Path, link: &Path, target: &Path, hidden: bool) -> Result<(), Error> {
     let look = |path: &str| {
         let is_packed = hidden || !path.split('/').any(|part| part.starts_with('.'));
         Ok::<_, Infallible>(Found::at(&root.join(path)).filter(|_| is_packed))
     };
     let Ok(leads) = follow(&link.to_string_lossy(), &target.to_string_lossy(), look);
-    leads == Leads::Outside
+    let (problem, cure) = match leads {
+        Leads::Inside | Leads::Nowhere => return Ok(()),
+        Leads::Outside => ("out of the folder", "make it relative to a file inside"),
+        Leads::Around => ("back to itself or to a folder that it lies in", "remove it"),
+    };
+    let link = link.display();
+    Err(Error::InvalidRevision(format!(
+        "{link} is a link that leads {problem}, and hosts refuse such; {cure}"
+    )))
 }
 
 fn tar<W: Write>(root: &Path, entries: &[Entry], out: W) -> io::Result<W> {

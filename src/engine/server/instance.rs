@@ -8,9 +8,9 @@ use crate::api::condition::{Condition, TRUE, UNKNOWN, find};
 /// After how many seconds without a renewal a host is not heard of whose Lease does not say it: three times the 40 s of an agent
 /// that nothing else is told.
 pub const SILENCE: i64 = 120;
-/// What is believed of what a Lease says, in seconds: agents renew every 10 s to every 10 minutes. Nobody is to keep a dead host among the healthy
-/// by a large number.
-const BELIEVED: (i64, i64) = (30, 1_800);
+/// What is believed of what a Lease says, in seconds: agents renew every 20 s to every 10 minutes. A watch that died is noticed after half a minute, in
+/// which no host may seem silent; and nobody is to keep a dead host among the healthy by a large number.
+const BELIEVED: (i64, i64) = (60, 1_800);
 
 /// How long a host may be silent whose Lease says that a renewal holds for so many seconds.
 pub fn silence(said: Option<i64>) -> SignedDuration {
@@ -113,18 +113,18 @@ mod tests {
     fn a_lease_says_how_long_a_silence_is_one_within_what_is_believed() {
         for (said, seconds) in [
             (None, 120),
-            (Some(30), 30),
+            (Some(60), 60),
             (Some(1_800), 1_800),
-            (Some(1), 30),
+            (Some(59), 60),
             (Some(86_400), 1_800),
-            (Some(-1), 30),
+            (Some(-1), 60),
         ] {
             assert_eq!(silence(said), SignedDuration::from_secs(seconds), "{said:?}");
         }
-        let short = Heartbeat::Last { at: at(100), silence: silence(Some(30)) };
-        let (heard, wake) = ready(&[], short, at(129));
-        assert_eq!((heard.unwrap().reason.as_str(), wake), ("Heard", Some(at(130))));
-        assert_eq!(ready(&[], short, at(130)).0.unwrap().reason, "Silent");
+        let short = Heartbeat::Last { at: at(100), silence: silence(Some(60)) };
+        let (heard, wake) = ready(&[], short, at(159));
+        assert_eq!((heard.unwrap().reason.as_str(), wake), ("Heard", Some(at(160))));
+        assert_eq!(ready(&[], short, at(160)).0.unwrap().reason, "Silent");
         let long = Heartbeat::Last { at: at(100), silence: silence(Some(1_800)) };
         assert_eq!(ready(&[], long, at(1_899)).0.unwrap().reason, "Heard");
     }

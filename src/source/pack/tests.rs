@@ -89,12 +89,33 @@ fn what_hosts_would_refuse_is_refused_here_by_name() {
     let error = packed(dir.path(), BundleType::Tgz, false).unwrap_err().to_string();
     assert!(error.starts_with("evil is a link"), "by a hidden one that is not packed: {error}");
     let dir = folder();
-    symlink("empty/..", dir.path().join("scripts/up")).unwrap();
-    symlink("scripts/up/../../x", dir.path().join("evil")).unwrap();
+    symlink("scripts/empty", dir.path().join("deep")).unwrap();
+    symlink("deep/../../../x", dir.path().join("evil")).unwrap();
     let error = packed(dir.path(), BundleType::Tgz, true).unwrap_err().to_string();
-    assert!(error.starts_with("evil is a link"), "a link that leads out by another: {error}");
+    assert!(error.starts_with("evil is a link that leads out"), "a link that leads out by another: {error}");
     let dir = folder();
     std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
     let error = packed(dir.path(), BundleType::Zip, true).unwrap_err();
     assert!(error.to_string().starts_with("socket is neither"), "{error}");
+}
+
+#[test]
+fn what_every_host_refuses_is_refused_before_it_is_sent() {
+    for (links, files, told) in [
+        (&[("scripts/up", ".")][..], &[][..], "scripts/up is a link that leads back to itself"),
+        (&[("scripts/up", "..")], &[], "scripts/up is a link that leads back to itself"),
+        (&[("self", "self")], &[], "self is a link that leads back to itself"),
+        (&[("out", "../else")], &[], "out is a link that leads out of the folder"),
+        (&[], &["scripts/START.sh"], "differ in case or in Unicode's spelling alone"),
+        (&[], &["caf\u{e9}", "cafe\u{301}"], "differ in case or in Unicode's spelling alone"),
+    ] {
+        let dir = folder();
+        links.iter().for_each(|(link, target)| symlink(target, dir.path().join(link)).unwrap());
+        files.iter().for_each(|file| fs::write(dir.path().join(file), "").unwrap());
+        let error = packed(dir.path(), BundleType::Tgz, true).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let dir = folder();
+    fs::write(dir.path().join(".HIDDEN"), "").unwrap();
+    assert!(packed(dir.path(), BundleType::Tgz, false).is_ok(), "what is not sent is refused nowhere");
 }

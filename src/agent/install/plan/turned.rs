@@ -35,7 +35,9 @@ pub fn follow(before: &mut Record, job: &Job<'_>) -> Vec<String> {
 
 /// An entry where its written name leads now; nothing if that is nowhere.
 fn read(entry: Entry, turned: &[(Way, Option<String>)]) -> Option<Entry> {
-    let way = turned.iter().find(|(way, _)| is_below(entry.path(), &way.real));
+    // Everything lies below the root: what was put there through a link stays what it is, the group's at its real place.
+    let is_way_of = |way: &Way| !way.real.is_empty() && is_below(entry.path(), &way.real);
+    let way = turned.iter().find(|(way, _)| is_way_of(way));
     let Some((way, now)) = way else { return Some(entry) };
     match moved(entry.path(), &way.real, now.as_deref()?) {
         Some(path) => Some(entry.at(path.into())),
@@ -64,7 +66,8 @@ fn leads(way: &Way, before: &Record, job: &Job<'_>) -> Option<String> {
 fn left(way: &Way, now: Option<&str>) -> Option<String> {
     let is_left = now != Some(way.real.as_str())
         && Path::new(&way.real).symlink_metadata().is_ok_and(|found| found.is_dir());
-    let now = now.map_or_else(|| "elsewhere".to_owned(), |now| format!("to {now}"));
+    let named = |path: &str| if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    let now = now.map_or_else(|| "elsewhere".to_owned(), |now| format!("to {}", named(now)));
     is_left.then(|| {
         format!(
             "what was installed into {} is kept and is this deployment group's no more: {} leads {now} now",

@@ -225,14 +225,14 @@ pub async fn unplugged(story: Story) {
 const SILENT: usize = 3;
 const LIVELY: [Host; 6] = {
     let mut hosts = SIX;
-    hosts[SILENT].heartbeat = Some("10s");
+    hosts[SILENT].heartbeat = Some("20s");
     hosts
 };
 
 /// Stops the agent of that host, and waits until the host is Unknown: three of its own heartbeats, not of the others'.
 async fn falls_silent(story: &Story, fleet: &Fleet) {
     for (host, name) in fleet.names.iter().enumerate() {
-        let holds = if host == SILENT { 30 } else { 120 };
+        let holds = if host == SILENT { 60 } else { 120 };
         assert_eq!(story.get(LEASE, name).await["spec"]["leaseDurationSeconds"], holds, "{name}");
     }
     fleet.happens("stop-agent", SILENT);
@@ -243,7 +243,7 @@ async fn falls_silent(story: &Story, fleet: &Fleet) {
         said["status"]["conditions"].as_array().and_then(|all| all.iter().find(|c| c["type"] == "Ready"));
     assert_eq!(ready.map(|c| &c["reason"]), Some(&json!("Silent")));
     let lasted = Timestamp::now().duration_since(stopped).as_secs();
-    assert!((10..60).contains(&lasted), "it was Unknown after {lasted} s");
+    assert!((20..100).contains(&lasted), "it was Unknown after {lasted} s");
     for other in fleet.others(SILENT) {
         assert!(is_ready(&story.get(INSTANCE, &fleet.names[other]).await, "True"), "{}", fleet.names[other]);
     }

@@ -126,6 +126,23 @@ fn of_ways_in_each_other_the_nearest_one_counts() {
 }
 
 #[test]
+fn what_a_link_to_the_root_led_to_stays_the_group_s_where_it_is_when_the_link_is_turned() {
+    let mut host = Host::new(&["data", "opt"], &[("l", "data")]).own(&["opt/", "d/f"]);
+    let written = host.at("l");
+    host.record.ways.push(Way { written, real: String::new() });
+    host.becomes(0, &["opt", "d/f"], &["l > data"]);
+}
+
+#[test]
+fn a_link_that_is_turned_to_the_root_is_told_so() {
+    let host = Host::new(&["data"], &[]);
+    symlink("/", host.root.join("l")).unwrap();
+    let mut host = host.way("l", "data").own(&["data/f"]);
+    let told = host.read();
+    assert!(told[0].ends_with("leads to / now"), "{told:?}");
+}
+
+#[test]
 fn of_two_ways_to_one_directory_the_one_that_is_as_it_was_counts() {
     for [turned, stays] in [["a", "b"], ["b", "a"]] {
         let host = Host::new(&["1", "2"], &[(turned, "2"), (stays, "1")]);
