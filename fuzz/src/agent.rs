@@ -10,6 +10,8 @@ pub mod archive;
 mod beneath;
 #[path = "../../src/agent/trouble.rs"]
 mod trouble;
+#[path = "../../src/agent/warnings.rs"]
+pub mod warnings;
 
 use crate::api::BundleType;
 

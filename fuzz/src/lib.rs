@@ -6,6 +6,7 @@ pub mod appspec;
 
 #[cfg(target_os = "linux")]
 pub mod agent;
+pub mod source;
 
 /// The one word that unpacking takes from the kinds.
 pub mod api {
