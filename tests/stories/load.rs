@@ -79,10 +79,13 @@ impl Load {
     }
 }
 
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client")
+}
+
 /// Waits until the gateway answers for `host` many times in a row: each side that has weight is then known to it.
 async fn is_served(url: &str, host: &str) {
-    let client =
-        reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client");
+    let client = client();
     let served = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
         let mut in_a_row = 0;
@@ -102,8 +105,7 @@ async fn is_served(url: &str, host: &str) {
 
 /// Waits until the gateway knows nothing of `host` any more: before that, what it answers may be of a route that is gone.
 pub async fn is_forgotten(url: &str, host: &str) {
-    let client =
-        reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client");
+    let client = client();
     let forgotten = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
         while client.get(url).header("host", host).send().await.map(|a| a.status().as_u16()).ok() != Some(404)

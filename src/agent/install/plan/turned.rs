@@ -48,7 +48,7 @@ fn read(entry: Entry, turned: &[(Way, Option<String>)]) -> Option<Entry> {
 /// Where a way leads now; nothing if it leads nowhere, or if others than root can turn it: what lies there would be the group's by its name
 /// alone, to be replaced and given other owners.
 fn leads(way: &Way, before: &Record, job: &Job<'_>) -> Option<String> {
-    let written = Path::new(if way.written.is_empty() { "/" } else { &way.written });
+    let written = Path::new(named(&way.written));
     let is_ours = |path: &str| {
         let mut all = before.own.iter().chain(&before.leaving);
         !before.taken.contains_key(path) && all.any(|entry| entry.path() == path)
@@ -62,11 +62,15 @@ fn leads(way: &Way, before: &Record, job: &Job<'_>) -> Option<String> {
     None
 }
 
+/// The path as it is said: ways have no slash at their end, so the root's is empty.
+fn named(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
+}
+
 /// The sentence on what a turned way leaves behind, if that is still there.
 fn left(way: &Way, now: Option<&str>) -> Option<String> {
     let is_left = now != Some(way.real.as_str())
         && Path::new(&way.real).symlink_metadata().is_ok_and(|found| found.is_dir());
-    let named = |path: &str| if path.is_empty() { "/".to_owned() } else { path.to_owned() };
     let now = now.map_or_else(|| "elsewhere".to_owned(), |now| format!("to {}", named(now)));
     is_left.then(|| {
         format!(
